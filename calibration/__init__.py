@@ -1,0 +1,1 @@
+"""Choosing calibration clips and observing activation ranges; knows no file format of a target."""

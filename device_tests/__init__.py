@@ -1,0 +1,1 @@
+"""Running a bundle on emulated or real devices and comparing with the reference."""

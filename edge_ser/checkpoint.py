@@ -1,0 +1,103 @@
+"""Checkpoints on disk: `NAME.safetensors` with the weights, `NAME.json` beside it, the card.
+
+The card holds what the weights cannot say: architecture, front-end, data, licences, seed,
+command and metrics. Never pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_ser.errors import InputError
+from edge_ser.frontend.spec import FrontEndSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from edge_ser.students.wav2small import Wav2Small
+
+CARD_SCHEMA = 1
+
+
+def card_path(weights: Path) -> Path:
+    """The JSON card that belongs to a weights file."""
+    return weights.with_suffix(".json")
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_weights(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> None:
+    """Write weights and card so that a killed process leaves the previous pair or the new one.
+
+    Args:
+        path: ends in `.safetensors`.
+        tensors: the state dict.
+        card: JSON values; the schema version and the weights' SHA-256 are added.
+    """
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+    full = {"schema": CARD_SCHEMA, **card, "weights_sha256": sha256_of(partial)}
+    partial_card = path.with_suffix(".json.partial")
+    partial_card.write_text(json.dumps(full, indent=2, ensure_ascii=False) + "\n")
+    partial.replace(path)
+    partial_card.replace(card_path(path))
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of a weights file, checked against the weights.
+
+    Raises:
+        InputError: either file is missing, the card is of another schema or of other weights.
+    """
+    card_file = card_path(path)
+    for needed in (path, card_file):
+        if not needed.is_file():
+            raise InputError(
+                f"no checkpoint file {needed}",
+                "a checkpoint is NAME.safetensors with its card NAME.json beside it",
+            )
+    try:
+        card: dict[str, Any] = json.loads(card_file.read_text())
+    except ValueError as error:
+        raise InputError(f"{card_file} is not JSON: {error}") from error
+    if card.get("schema") != CARD_SCHEMA:
+        raise InputError(
+            f"{card_file} has schema {card.get('schema')!r}; this version reads {CARD_SCHEMA}"
+        )
+    if card.get("weights_sha256") != sha256_of(path):
+        raise InputError(
+            f"{card_file} belongs to other weights than {path}",
+            "copy both files of the checkpoint again",
+        )
+    return card
+
+
+def load_student(path: Path) -> tuple[Wav2Small, dict[str, Any]]:
+    """A student ready for inference and its card.
+
+    Raises:
+        InputError: not a student's checkpoint, or damaged.
+    """
+    from safetensors.torch import load_file
+
+    from edge_ser.students.catalogue import build_student
+
+    card = read_card(path)
+    if card.get("kind") != "student":
+        raise InputError(f"{path} holds a {card.get('kind')}, not a student")
+    student = build_student(card["student"], FrontEndSpec.from_dict(card["frontend"]))
+    try:
+        student.load_state_dict(load_file(path))
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"{path} does not fit {card['student']}: {error}") from error
+    return student.eval(), card

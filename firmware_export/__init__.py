@@ -1,0 +1,1 @@
+"""Float checkpoint to verified bundle: ONNX, int8 ONNX, TFLite, targets."""
