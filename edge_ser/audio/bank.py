@@ -1,0 +1,244 @@
+"""A bank of augmented training clips, made once and drawn from many times.
+
+Augmentation costs more than a small network's forward pass, and a cross-validation trains
+many networks on the same audio: so the augmented clips are written once, as int16 in a
+memory-mapped array that every training process shares. Item k depends on (seed, k) alone,
+which makes a bank reproducible, resumable and safe to build in parallel.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from edge_ser import SAMPLE_RATE
+from edge_ser.audio.augment import (
+    Signal,
+    change_speed,
+    degrade,
+    mix,
+    random_crop,
+    repeat_to,
+)
+from edge_ser.audio.corpus import Clip
+from edge_ser.audio.files import read_audio
+from edge_ser.errors import InputError
+
+_CHUNK = 256
+_UNMIXED = -1
+
+
+@dataclass(frozen=True)
+class BankSpec:
+    """What an augmented bank holds.
+
+    Attributes:
+        items: clips in the bank.
+        seconds: length of each; longer files are cropped, shorter ones repeated.
+        shortest: seconds of the shortest crop; every item is a crop of random length repeated
+            to `seconds`, so that duration tells nothing about the class.
+        mixed: share of items that are two clips mixed (mixup).
+        seed: of everything random.
+    """
+
+    items: int
+    seconds: float = 2.0
+    shortest: float = 1.0
+    mixed: float = 0.0
+    seed: int = 0
+
+    @property
+    def samples(self) -> int:
+        """Samples per item."""
+        return int(self.seconds * SAMPLE_RATE)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What item k is made of: one clip, or two with the first one's share."""
+
+    first: int
+    second: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Bank:
+    """An augmented bank on disk.
+
+    Attributes:
+        spec: how it was made.
+        audio: (items, samples) int16, memory-mapped; full scale is 32767.
+        first, second: (items,) indices of the source clips; `second` is -1 where unmixed.
+        share: (items,) weight of the first clip.
+    """
+
+    spec: BankSpec
+    audio: NDArray[np.int16]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    share: NDArray[np.float64]
+
+    def batch(self, items: NDArray[np.int64]) -> Signal:
+        """(len(items), samples) float32 in [-1, 1]."""
+        return self.audio[items].astype(np.float32) / 32767
+
+    def made_only_of(self, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Items all of whose source clips are allowed, e.g. those of the training speakers."""
+        mixed = self.second != _UNMIXED
+        return np.flatnonzero(allowed[self.first] & (~mixed | allowed[self.second]))
+
+
+def recipes(spec: BankSpec, weights: NDArray[np.float64]) -> list[Recipe]:
+    """The make-up of every item: all clips in turn, more often the heavier their weight."""
+    random = np.random.default_rng([spec.seed, 0xBA9C])
+    chance = weights / weights.sum()
+    first = random.choice(len(weights), spec.items, p=chance)
+    second = random.choice(len(weights), spec.items, p=chance)
+    second[random.random(spec.items) >= spec.mixed] = _UNMIXED
+    share = random.uniform(0.5, 0.95, spec.items)
+    share[second == _UNMIXED] = 1.0
+    return [Recipe(int(a), int(b), float(s)) for a, b, s in zip(first, second, share, strict=True)]
+
+
+def open_or_build(
+    folder: Path,
+    spec: BankSpec,
+    clips: Sequence[Clip],
+    weights: NDArray[np.float64],
+    noises: Sequence[Clip],
+    workers: int = 2,
+) -> Bank:
+    """The bank in `folder`, completed first if it is not there or a run was killed.
+
+    Args:
+        folder: created if needed.
+        spec: size and seed.
+        clips: sources.
+        weights: (clips,) relative frequency of each source.
+        noises: background noise files.
+        workers: processes.
+
+    Raises:
+        InputError: the folder holds a bank of other audio or another spec.
+    """
+    made_of = {
+        "spec": asdict(spec),
+        "clips": [f"{clip.corpus}/{clip.name}" for clip in clips],
+        "noises": [f"{clip.corpus}/{clip.name}" for clip in noises],
+    }
+    _bind(folder, made_of)
+    plan = recipes(spec, weights)
+    _build_missing(folder, spec, plan, clips, noises, workers)
+    audio = np.lib.format.open_memmap(folder / "audio.npy", mode="r")
+    return Bank(
+        spec,
+        audio,
+        np.array([recipe.first for recipe in plan]),
+        np.array([recipe.second for recipe in plan]),
+        np.array([recipe.share for recipe in plan]),
+    )
+
+
+def _bind(folder: Path, made_of: dict[str, object]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    description = folder / "bank.json"
+    if not description.is_file():
+        description.write_text(json.dumps(made_of, indent=1))
+    elif json.loads(description.read_text()) != made_of:
+        raise InputError(
+            f"{folder} holds augmented audio made from other clips or settings",
+            "choose another --work folder, or remove this one",
+        )
+
+
+def _build_missing(
+    folder: Path,
+    spec: BankSpec,
+    plan: list[Recipe],
+    clips: Sequence[Clip],
+    noises: Sequence[Clip],
+    workers: int,
+) -> None:
+    from tqdm import tqdm
+
+    chunks = range(0, spec.items, _CHUNK)
+    missing = [start for start in chunks if not _done(folder, start).is_file()]
+    if not missing:
+        return
+    if not (folder / "audio.npy").is_file():
+        shape = (spec.items, spec.samples)
+        np.lib.format.open_memmap(folder / "audio.npy", mode="w+", dtype=np.int16, shape=shape)
+    context = (folder, spec, plan, clips, noises)
+    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=context) as pool:
+        done = pool.map(_build_chunk, missing)
+        for _ in tqdm(done, total=len(missing), desc="augmenting", unit="chunk"):
+            pass
+
+
+def _done(folder: Path, start: int) -> Path:
+    return folder / f"chunk-{start:07d}.done"
+
+
+class _Worker:
+    """State of one worker process: decoded audio is kept, files are read once."""
+
+    def __init__(
+        self,
+        folder: Path,
+        spec: BankSpec,
+        plan: list[Recipe],
+        clips: Sequence[Clip],
+        noises: Sequence[Clip],
+    ) -> None:
+        self.folder, self.spec, self.plan, self.clips = folder, spec, plan, clips
+        self.noises = [read_audio(clip.path) for clip in noises]
+        self.decoded: dict[int, NDArray[np.int16]] = {}
+
+    def source(self, index: int) -> Signal:
+        if index not in self.decoded:
+            audio = read_audio(self.clips[index].path)
+            self.decoded[index] = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
+        return self.decoded[index].astype(np.float32) / 32767
+
+    def item(self, k: int) -> NDArray[np.int16]:
+        recipe, random = self.plan[k], np.random.default_rng([self.spec.seed, k])
+        signal = self._varied(recipe.first, random)
+        if recipe.second != _UNMIXED:
+            signal = mix(signal, self._varied(recipe.second, random), recipe.share)
+        signal = degrade(signal, self.noises, random)
+        return np.round(signal * 32767).astype(np.int16)
+
+    def _varied(self, index: int, random: Generator) -> Signal:
+        signal = change_speed(self.source(index), random)
+        length = int(random.uniform(self.spec.shortest, self.spec.seconds) * SAMPLE_RATE)
+        return repeat_to(random_crop(signal, length, random), self.spec.samples)
+
+
+_worker: _Worker
+
+
+def _start_worker(
+    folder: Path,
+    spec: BankSpec,
+    plan: list[Recipe],
+    clips: Sequence[Clip],
+    noises: Sequence[Clip],
+) -> None:
+    global _worker
+    _worker = _Worker(folder, spec, plan, clips, noises)
+
+
+def _build_chunk(start: int) -> None:
+    audio = np.lib.format.open_memmap(_worker.folder / "audio.npy", mode="r+")
+    for k in range(start, min(start + _CHUNK, _worker.spec.items)):
+        audio[k] = _worker.item(k)
+    audio.flush()
+    _done(_worker.folder, start).touch()

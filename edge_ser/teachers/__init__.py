@@ -1,0 +1,1 @@
+"""Teachers: the models whose outputs a student learns."""
