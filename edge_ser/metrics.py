@@ -43,6 +43,23 @@ def mae(truth: ArrayLike, prediction: ArrayLike) -> float:
     return float(np.abs(x - y).mean())
 
 
+def max_error(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Largest absolute error."""
+    x, y = _pair(truth, prediction)
+    return float(np.abs(x - y).max())
+
+
+def error_percentile(truth: ArrayLike, prediction: ArrayLike, percent: float) -> float:
+    """The absolute error that `percent` % of the pairs do not exceed (linear interpolation).
+
+    Examples:
+        >>> error_percentile([0.0, 0.0, 0.0], [0.0, 1.0, 2.0], 50)
+        1.0
+    """
+    x, y = _pair(truth, prediction)
+    return float(np.percentile(np.abs(x - y), percent))
+
+
 def auc(higher: ArrayLike, lower: ArrayLike) -> float:
     """Chance that a value of `higher` exceeds one of `lower`, ties counted half."""
     from scipy.stats import mannwhitneyu
