@@ -1,0 +1,23 @@
+"""What capture received and what it lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class CaptureCounters:
+    """Running totals; every field has a single writer thread.
+
+    Attributes:
+        frames: sample frames received from the device or file, at its own rate.
+        dropped: frames that arrived but found the ring buffer full.
+        overflows: times the audio system reported that it lost input itself
+            (PortAudio's input overflow, -9981); it does not say how many samples.
+        clipped: samples at or beyond full scale.
+    """
+
+    frames: int = 0
+    dropped: int = 0
+    overflows: int = 0
+    clipped: int = 0

@@ -1,0 +1,82 @@
+"""Loading PortAudio, and its error codes as sentences with a way out.
+
+Codes: portaudio.h, `PaErrorCode`. -9981 (input overflowed) is not here: a stream survives
+it and counts it.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from edge_ser.errors import AudioDeviceError, EdgeSerError, EnvironmentMissing
+
+_LIST = "edge-ser stream --list-devices shows the microphones; choose one with --device"
+
+_CODES: dict[int, tuple[str, str]] = {
+    -9999: (
+        "the audio system refused the microphone",
+        "is it plugged in, and may this user open it (Linux: member of group 'audio')? " + _LIST,
+    ),
+    -9998: ("the microphone does not have that many channels", _LIST),
+    -9997: (
+        "the microphone does not support the sample rate",
+        "choose a device that goes through PulseAudio, PipeWire or ALSA's 'default', which "
+        "convert rates. " + _LIST,
+    ),
+    -9996: ("there is no such audio device any more", _LIST),
+    -9993: ("the audio system cannot combine these devices", _LIST),
+    -9988: ("the audio stream was closed underneath", "plug the microphone in and start again"),
+    -9987: ("the audio device does not answer", "unplug it, plug it in again, then retry"),
+    -9985: (
+        "the microphone is busy or has been unplugged",
+        "close the program that records from it (Linux: fuser -v /dev/snd/*), "
+        "or choose another with --device",
+    ),
+}
+
+
+def load_portaudio() -> ModuleType:
+    """The `sounddevice` module, its PortAudio initialised.
+
+    Raises:
+        EnvironmentMissing: sounddevice or the PortAudio library is not installed.
+        AudioDeviceError: PortAudio is there but does not start.
+    """
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise EnvironmentMissing(
+            f"a microphone needs the Python package sounddevice: {error}",
+            "pip install 'edge-ser[rpi]'",
+        ) from error
+    except OSError as error:
+        raise EnvironmentMissing(
+            f"a microphone needs the PortAudio library: {error}",
+            "Debian, Ubuntu, Raspberry Pi OS: sudo apt install libportaudio2; "
+            "Fedora: sudo dnf install portaudio; macOS: brew install portaudio",
+        ) from error
+    except Exception as error:
+        # PortAudioError itself cannot be imported from a module whose import has failed.
+        if type(error).__name__ != "PortAudioError":
+            raise
+        raise AudioDeviceError(
+            f"PortAudio does not start: {error}", "is a sound system running on this machine?"
+        ) from error
+    module: ModuleType = sounddevice
+    return module
+
+
+def explain(error: Exception, device: str) -> EdgeSerError:
+    """A PortAudioError as a sentence.
+
+    Args:
+        error: as raised by sounddevice: arguments (text, code?, (host API, code, text)?).
+        device: its name, for the sentence.
+    """
+    code = error.args[1] if len(error.args) > 1 else None
+    text = str(error.args[0]) if error.args else type(error).__name__
+    if len(error.args) > 2:
+        text = f"{text}: {error.args[2][2]}"
+    sentence, hint = _CODES.get(code, ("the microphone cannot be used", _LIST))
+    shown = "" if code is None else f", PortAudio {code}"
+    return AudioDeviceError(f"{device}: {sentence} ({text}{shown})", hint)

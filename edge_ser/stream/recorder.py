@@ -1,0 +1,80 @@
+"""Storing what the model heard: only on request, bounded, and announced.
+
+The file holds the 16 kHz mono float samples exactly as the windows saw them, so a reading's
+`start_sample` and `end_sample` index into it. Nothing else in this room writes audio.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_ser import SAMPLE_RATE
+from edge_ser.errors import EnvironmentMissing, InputError
+
+LONGEST_SECONDS = 600.0
+"""A recording ends here even if the stream goes on."""
+
+
+class Recorder:
+    """A WAV file (32-bit float, 16 kHz, mono) of at most `LONGEST_SECONDS`.
+
+    Args:
+        path: must not exist yet, and end in .wav.
+        limit: samples after which nothing more is stored.
+
+    Raises:
+        InputError: the file exists or cannot be created.
+        EnvironmentMissing: soundfile is not installed.
+    """
+
+    def __init__(self, path: Path, limit: int = round(LONGEST_SECONDS * SAMPLE_RATE)) -> None:
+        try:
+            import soundfile
+        except (ImportError, OSError) as error:
+            raise EnvironmentMissing(
+                f"recording needs soundfile: {error}", "pip install 'edge-ser[audio]'"
+            ) from error
+        if path.suffix.lower() != ".wav":
+            raise InputError(f"--record {path} must name a .wav file")
+        if path.exists():
+            raise InputError(
+                f"--record would overwrite {path}", "name a new file, or delete this one first"
+            )
+        self.path = path
+        self._left = limit
+        try:
+            self._file: Any = soundfile.SoundFile(
+                path, mode="w", samplerate=SAMPLE_RATE, channels=1, subtype="FLOAT"
+            )
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise InputError(
+                f"cannot record into {path}: {error}", "does its folder exist, and may you write?"
+            ) from error
+
+    @property
+    def active(self) -> bool:
+        """Whether more samples would be stored."""
+        return self._left > 0
+
+    def write(self, samples: NDArray[np.float32]) -> None:
+        """Append (n,) samples at 16 kHz, up to the limit."""
+        kept = samples[: self._left]
+        if len(kept):
+            self._file.write(kept)
+            self._left -= len(kept)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()

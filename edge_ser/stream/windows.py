@@ -1,0 +1,121 @@
+"""Which samples each analysis window covers.
+
+Windows end at every multiple of the hop. Until `window` samples have been received a window
+covers everything since the start and is marked partial; the first one is held back until
+`minimum` samples are there, because predictions on very short clips are unreliable. When the
+audio ends between two hops, `flush` gives one last window that ends at the last sample.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_ser import SAMPLE_RATE
+from edge_ser.errors import InputError
+
+SHORTEST_CLIP = SAMPLE_RATE // 2
+"""Samples: below this no engine accepts a clip."""
+
+FIRST_WINDOW = SAMPLE_RATE
+"""Samples received before the first partial window of a stream is analysed."""
+
+LONGEST_SECONDS = 60.0
+SHORTEST_HOP_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of the signal to analyse: samples [start, end) of the 16 kHz stream.
+
+    Attributes:
+        samples: (end - start,) float32, owned by the window.
+        newest: how many of them no earlier window has covered (less, if windows were skipped).
+    """
+
+    start: int
+    end: int
+    samples: NDArray[np.float32]
+    newest: int
+    partial: bool
+
+
+def samples_of(seconds: float) -> int:
+    """Whole samples at 16 kHz."""
+    return round(seconds * SAMPLE_RATE)
+
+
+class WindowScheduler:
+    """Turns a stream of blocks into windows.
+
+    Args:
+        window_seconds: 0.5 to 60.
+        hop_seconds: 0.05 to 60.
+
+    Raises:
+        InputError: out of range.
+    """
+
+    def __init__(self, window_seconds: float, hop_seconds: float) -> None:
+        if not SHORTEST_CLIP / SAMPLE_RATE <= window_seconds <= LONGEST_SECONDS:
+            raise InputError(
+                f"a window of {window_seconds:g} s is not supported", "use 0.5 to 60 seconds"
+            )
+        if not SHORTEST_HOP_SECONDS <= hop_seconds <= LONGEST_SECONDS:
+            raise InputError(
+                f"a hop of {hop_seconds:g} s is not supported", "use 0.05 to 60 seconds"
+            )
+        self._window = samples_of(window_seconds)
+        self._hop = samples_of(hop_seconds)
+        self._first = min(self._window, FIRST_WINDOW)
+        self._blocks: deque[NDArray[np.float32]] = deque()
+        self._held = 0
+        self._received = 0
+        self._covered = 0
+
+    @property
+    def received(self) -> int:
+        """Samples so far."""
+        return self._received
+
+    def feed(self, samples: NDArray[np.float32]) -> Iterator[Window]:
+        """Take (n,) samples and give every window that ends within them."""
+        while len(samples):
+            until_hop = self._hop - self._received % self._hop
+            self._append(samples[:until_hop])
+            samples = samples[until_hop:]
+            if self._received % self._hop == 0 and self._received >= self._first:
+                yield self._cut()
+
+    def flush(self) -> Window | None:
+        """The window at the end of the audio, if samples came after the last one.
+
+        None as well if less than 0.5 s was ever received.
+        """
+        if self._received == self._covered or self._received < SHORTEST_CLIP:
+            return None
+        return self._cut()
+
+    def _append(self, samples: NDArray[np.float32]) -> None:
+        # A copy: the caller may reuse its block, and a view would keep a large one alive.
+        self._blocks.append(samples.copy())
+        self._held += len(samples)
+        self._received += len(samples)
+        while self._held - len(self._blocks[0]) >= self._window:
+            self._held -= len(self._blocks.popleft())
+
+    def _cut(self) -> Window:
+        samples = np.concatenate(self._blocks)[-self._window :]
+        newest = min(self._received - self._covered, len(samples))
+        self._covered = self._received
+        return Window(
+            start=self._received - len(samples),
+            end=self._received,
+            samples=samples,
+            newest=newest,
+            partial=len(samples) < self._window,
+        )
