@@ -44,9 +44,7 @@ class SystemPackage:
 
 PACKAGES = (
     SystemPackage("libportaudio2", "microphones (edge-ser stream --mic)", library="portaudio"),
-    SystemPackage(
-        "qemu-user", "the device tests (aarch64 emulation)", programs=("qemu-aarch64",)
-    ),
+    SystemPackage("qemu-user", "the device tests (aarch64 emulation)", programs=("qemu-aarch64",)),
     SystemPackage("dpkg", "the device tests (unpacking arm64 packages)", programs=("dpkg-deb",)),
     SystemPackage("pulseaudio", "the microphone test (a virtual one)", programs=("pulseaudio",)),
     SystemPackage(
