@@ -1,0 +1,76 @@
+"""Which runtimes are installed here and can be imported, and what to do about the others."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import sys
+from dataclasses import dataclass
+
+ENGINE_ORDER = ("litert", "tflite-runtime", "onnxruntime")
+"""Preferred first."""
+
+_DISTRIBUTIONS = {
+    "litert": ("ai-edge-litert", "ai_edge_litert.interpreter", "pip install 'edge-ser[rpi]'"),
+    "tflite-runtime": (
+        "tflite-runtime",
+        "tflite_runtime.interpreter",
+        "Python 3.11 only: pip install 'edge-ser[rpi-legacy]' in an environment of its own",
+    ),
+    "onnxruntime": ("onnxruntime", "onnxruntime", "pip install 'edge-ser[onnx,audio]'"),
+}
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """One runtime on this machine.
+
+    Attributes:
+        name: of the engine.
+        version: of its package; "" when it is not installed.
+        reason: why it cannot be used; "" when it can.
+        hint: what to do about it; "" when it can be used.
+    """
+
+    name: str
+    version: str = ""
+    reason: str = ""
+    hint: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether it can be imported."""
+        return not self.reason
+
+    def __str__(self) -> str:
+        return self.version if self.available else self.reason
+
+
+def available_engines() -> dict[str, EngineStatus]:
+    """Every engine by name, in the order of preference."""
+    return {name: engine_status(name) for name in ENGINE_ORDER}
+
+
+def engine_status(name: str) -> EngineStatus:
+    """Whether one engine can be used here; its package is imported to find out."""
+    distribution, module, install = _DISTRIBUTIONS[name]
+    try:
+        version = importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return EngineStatus(name, reason=f"{distribution} is not installed", hint=install)
+    if name == "tflite-runtime" and (clash := _numpy_clash()):
+        return EngineStatus(name, version, clash, "pip install 'numpy<2' beside it, or use litert")
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # a broken wheel may raise anything
+        return EngineStatus(name, version, f"{distribution} does not load: {error}", install)
+    return EngineStatus(name, version)
+
+
+def _numpy_clash() -> str:
+    """tflite-runtime was built against numpy 1; its interpreter raises SystemError under 2."""
+    version = importlib.metadata.version("numpy")
+    if int(version.split(".")[0]) < 2:
+        return ""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return f"tflite-runtime needs numpy < 2, and this Python {python} has numpy {version}"

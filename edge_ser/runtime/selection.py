@@ -1,0 +1,100 @@
+"""Choosing and loading an engine for a bundle."""
+
+from __future__ import annotations
+
+from edge_ser.bundle.reader import Bundle
+from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.runtime.availability import ENGINE_ORDER, EngineStatus, engine_status
+from edge_ser.runtime.engine import Engine, Kernels
+from edge_ser.runtime.host import BACKBONE, load_host
+from edge_ser.runtime.hybrid import HYBRID, load_hybrid
+from edge_ser.runtime.interpreter import INTERPRETER_MODULES
+from edge_ser.runtime.onnx import INT8_ONNX, load_onnx
+
+_LARGEST_THREADS = 64
+
+
+def load_engine(
+    bundle: Bundle,
+    name: str | None = None,
+    artefact: str | None = None,
+    threads: int = 1,
+    kernels: Kernels = "default",
+) -> Engine:
+    """Load a model of a bundle.
+
+    Args:
+        bundle: open; the engine needs it no longer once it is loaded.
+        name: "litert", "tflite-runtime" or "onnxruntime"; None takes the first that is
+            installed and for which the bundle has the artefact.
+        artefact: file name; None takes the int8 model of that runtime. The backbone runs
+            with the numpy front-end and head around it.
+        threads: 1 to 64.
+        kernels: "reference" for TFLite's reference kernels (slow; TFLite only).
+
+    Raises:
+        InputError: unknown engine, artefact, or a pair that does not fit.
+        EnvironmentMissing: the runtime is not installed or does not work.
+        BundleRefused: the model is not what the manifest says.
+    """
+    if not 1 <= threads <= _LARGEST_THREADS:
+        raise InputError(f"{threads} threads are not supported", f"use 1 to {_LARGEST_THREADS}")
+    if kernels not in ("default", "reference"):
+        raise InputError(f"no kernels {kernels!r}", "use 'default' or 'reference'")
+    status = _named(name) if name is not None else _first_usable(bundle, artefact)
+    chosen = artefact or default_artefact(status.name)
+    _check_pair(bundle, status.name, chosen)
+    if status.name == "onnxruntime":
+        return load_onnx(bundle, status.name, status.version, chosen, threads, kernels)
+    if chosen == BACKBONE:
+        return load_host(bundle, status.name, status.version, threads, kernels)
+    return load_hybrid(bundle, status.name, status.version, chosen, threads, kernels)
+
+
+def default_artefact(engine: str) -> str:
+    """The int8 waveform model that an engine takes."""
+    return HYBRID if engine in INTERPRETER_MODULES else INT8_ONNX
+
+
+def runs(engine: str, artefact: str) -> bool:
+    """Whether an engine can run a file of this kind."""
+    return artefact.endswith(".tflite" if engine in INTERPRETER_MODULES else ".onnx")
+
+
+def _named(name: str) -> EngineStatus:
+    if name not in ENGINE_ORDER:
+        raise InputError(f"no engine {name!r}", f"known engines: {', '.join(ENGINE_ORDER)}")
+    status = engine_status(name)
+    if not status.available:
+        raise EnvironmentMissing(f"the engine {name} cannot be used: {status.reason}", status.hint)
+    return status
+
+
+def _first_usable(bundle: Bundle, artefact: str | None) -> EngineStatus:
+    reasons = []
+    for name in ENGINE_ORDER:
+        wanted = artefact or default_artefact(name)
+        if wanted not in bundle.manifest.models or not runs(name, wanted):
+            reasons.append(f"{name}: the bundle has no model for it")
+            continue
+        status = engine_status(name)
+        if status.available:
+            return status
+        reasons.append(status.reason)
+    raise EnvironmentMissing(
+        f"no runtime can run this bundle here ({'; '.join(reasons)})",
+        "pip install 'edge-ser[rpi]'; `edge-ser doctor` says more",
+    )
+
+
+def _check_pair(bundle: Bundle, engine: str, artefact: str) -> None:
+    models = bundle.manifest.models
+    if artefact not in models:
+        raise InputError(
+            f"the bundle has no model {artefact}", f"it has: {', '.join(sorted(models))}"
+        )
+    if not runs(engine, artefact):
+        fitting = [model for model in sorted(models) if runs(engine, model)]
+        raise InputError(
+            f"{engine} does not run {artefact}", f"it runs: {', '.join(fitting) or 'none of them'}"
+        )
