@@ -1,0 +1,111 @@
+"""TFLite flatbuffers: reading, tidying and writing them with reproducible, aligned bytes.
+
+Knows the file format and nothing of any model. Does not convert or quantise.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edge_ser.errors import InputError
+
+METADATA_NAME = "edge_ser"
+"""Name of the metadata entry whose buffer holds our JSON."""
+
+_FILE_IDENTIFIER = b"TFL3"
+_BUFFER_ALIGNMENT = 16
+
+
+class _AlignedBuilder(flatbuffers.Builder):
+    """Puts every byte vector (which is what tensor buffers are) on a 16-byte boundary.
+
+    TFLite's schema demands it (`force_align: 16`), the generated Python code forgets it,
+    and a Cortex-M faults on a float or int32 bias that is read from an odd address.
+    """
+
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802, N803
+        aligned = max(alignment, _BUFFER_ALIGNMENT) if elemSize == 1 else alignment
+        offset: int = super().StartVector(elemSize, numElems, aligned)
+        return offset
+
+
+def parse(content: bytes) -> Any:
+    """The object tree (`schema.ModelT`) of a TFLite file's bytes."""
+    return schema.ModelT.InitFromPackedBuf(content, 0)
+
+
+def serialise(model: Any) -> bytes:
+    """File bytes of a `schema.ModelT`; equal trees give equal bytes."""
+    for buffer in model.buffers:
+        if buffer.data is not None:
+            buffer.data = np.frombuffer(bytes(bytearray(buffer.data)), np.uint8)
+    builder = _AlignedBuilder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=_FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def text(name: bytes | str) -> str:
+    """Names come back as bytes from a parsed file and as str from freshly made objects."""
+    return name.decode() if isinstance(name, bytes) else name
+
+
+def operator_names(model: Any) -> list[str]:
+    """Builtin operator of each node of the first subgraph, in execution order."""
+    by_code = {code: name for name, code in vars(schema.BuiltinOperator).items()}
+    codes = [by_code[code.builtinCode] for code in model.operatorCodes]
+    return [codes[node.opcodeIndex] for node in model.subgraphs[0].operators]
+
+
+def operator_versions(model: Any) -> dict[str, int]:
+    """Builtin operator -> version a runtime must know to load the file."""
+    by_code = {code: name for name, code in vars(schema.BuiltinOperator).items()}
+    return {by_code[code.builtinCode]: int(code.version) for code in model.operatorCodes}
+
+
+def replace_metadata(model: Any, metadata: dict[str, str], description: str) -> None:
+    """Describe the model inside its file; whatever the converter noted is dropped.
+
+    The converter's notes are wrong after quantisation (the minimum runtime version is the
+    float model's), and nothing reads them.
+    """
+    payload = json.dumps(metadata, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    note, buffer = schema.MetadataT(), schema.BufferT()
+    buffer.data = np.frombuffer(payload.encode(), np.uint8)
+    model.buffers.append(buffer)
+    note.name, note.buffer = METADATA_NAME, len(model.buffers) - 1
+    model.metadata = [note]
+    model.description = description
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What `replace_metadata` put into a file.
+
+    Raises:
+        InputError: not a TFLite file, or one without our metadata.
+    """
+    content = path.read_bytes()
+    if content[4:8] != _FILE_IDENTIFIER:
+        raise InputError(f"{path} is not a TFLite file")
+    model = parse(content)
+    for note in model.metadata or ():
+        if text(note.name) == METADATA_NAME:
+            values: dict[str, str] = json.loads(bytes(bytearray(model.buffers[note.buffer].data)))
+            return values
+    raise InputError(f"{path} carries no edge-ser metadata")
+
+
+def drop_unused_buffers(model: Any) -> None:
+    """Remove buffers that no tensor and no metadata refers to; buffer 0 stays, it means "none"."""
+    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
+    holders = tensors + list(model.metadata or ())
+    used = sorted({0} | {holder.buffer for holder in holders})
+    renumbered = {old: new for new, old in enumerate(used)}
+    model.buffers = [model.buffers[old] for old in used]
+    for holder in holders:
+        holder.buffer = renumbered[holder.buffer]
