@@ -25,7 +25,9 @@ def rms(signal: Signal) -> float:
     return float(np.sqrt(np.mean(np.square(signal, dtype=np.float64)) + 1e-12))
 
 
-def change_speed(signal: Signal, random: Generator, low: float = 0.88, high: float = 1.14) -> Signal:
+def change_speed(
+    signal: Signal, random: Generator, low: float = 0.88, high: float = 1.14
+) -> Signal:
     """Play faster or slower; pitch moves with it."""
     return resample(signal, SAMPLE_RATE * random.uniform(low, high), SAMPLE_RATE)
 

@@ -29,7 +29,7 @@ from edge_ser.audio.augment import (
 )
 from edge_ser.audio.corpus import Clip
 from edge_ser.audio.files import read_audio
-from edge_ser.errors import InputError
+from edge_ser.work_folder import bind
 
 _CHUNK = 256
 _UNMIXED = -1
@@ -74,12 +74,14 @@ class Bank:
     """An augmented bank on disk.
 
     Attributes:
+        folder: where it lies.
         spec: how it was made.
         audio: (items, samples) int16, memory-mapped; full scale is 32767.
         first, second: (items,) indices of the source clips; `second` is -1 where unmixed.
         share: (items,) weight of the first clip.
     """
 
+    folder: Path
     spec: BankSpec
     audio: NDArray[np.int16]
     first: NDArray[np.int64]
@@ -134,29 +136,18 @@ def open_or_build(
         "clips": [f"{clip.corpus}/{clip.name}" for clip in clips],
         "noises": [f"{clip.corpus}/{clip.name}" for clip in noises],
     }
-    _bind(folder, made_of)
+    bind(folder, "bank.json", made_of)
     plan = recipes(spec, weights)
     _build_missing(folder, spec, plan, clips, noises, workers)
+    return open_bank(folder)
+
+
+def open_bank(folder: Path) -> Bank:
+    """A finished bank, e.g. from another process than the one that built it."""
+    spec = BankSpec(**json.loads((folder / "bank.json").read_text())["spec"])
     audio = np.lib.format.open_memmap(folder / "audio.npy", mode="r")
-    return Bank(
-        spec,
-        audio,
-        np.array([recipe.first for recipe in plan]),
-        np.array([recipe.second for recipe in plan]),
-        np.array([recipe.share for recipe in plan]),
-    )
-
-
-def _bind(folder: Path, made_of: dict[str, object]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    description = folder / "bank.json"
-    if not description.is_file():
-        description.write_text(json.dumps(made_of, indent=1))
-    elif json.loads(description.read_text()) != made_of:
-        raise InputError(
-            f"{folder} holds augmented audio made from other clips or settings",
-            "choose another --work folder, or remove this one",
-        )
+    with np.load(folder / "plan.npz") as plan:
+        return Bank(folder, spec, audio, plan["first"], plan["second"], plan["share"])
 
 
 def _build_missing(
@@ -176,6 +167,12 @@ def _build_missing(
     if not (folder / "audio.npy").is_file():
         shape = (spec.items, spec.samples)
         np.lib.format.open_memmap(folder / "audio.npy", mode="w+", dtype=np.int16, shape=shape)
+    np.savez(
+        folder / "plan.npz",
+        first=np.array([recipe.first for recipe in plan]),
+        second=np.array([recipe.second for recipe in plan]),
+        share=np.array([recipe.share for recipe in plan]),
+    )
     context = (folder, spec, plan, clips, noises)
     with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=context) as pool:
         done = pool.map(_build_chunk, missing)

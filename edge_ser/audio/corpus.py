@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,3 +74,37 @@ def _without_path(row: dict[str, str]) -> dict[str, str]:
 def _from_tree(folder: Path) -> list[Clip]:
     files = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
     return [Clip(path, path.relative_to(folder).as_posix(), folder.name) for path in files]
+
+
+KNOWN_LICENCES = {
+    "emodb": ("EMO-DB (Berlin Database of Emotional Speech)", "CC0-1.0"),
+    "speech": (
+        "speechocean762, Picovoice speech-to-intent, Mycroft Precise community data",
+        "free for commercial use; Apache-2.0; public domain",
+    ),
+    "noise": ("ESC-10 and Speech Commands backgrounds", "CC0-1.0 and CC-BY"),
+}
+"""Folder name -> (corpus, licence) of the audio behind the shipped models."""
+
+
+def licence_of(folder: Path) -> dict[str, str]:
+    """Name and licence of a corpus, for cards and manifests.
+
+    A `licence.json` ({"name": ..., "licence": ...}) in the folder says it; the corpora of the
+    shipped models are known by name; anything else is recorded as unstated.
+
+    Raises:
+        InputError: a `licence.json` without these two keys.
+    """
+    statement = folder / "licence.json"
+    if statement.is_file():
+        try:
+            values = json.loads(statement.read_text(encoding="utf-8"))
+            return {"name": str(values["name"]), "licence": str(values["licence"])}
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{statement} does not state a name and a licence: {error}",
+                'write {"name": "My corpus", "licence": "CC-BY-4.0"}',
+            ) from error
+    name, licence = KNOWN_LICENCES.get(folder.name, (folder.name, "not stated"))
+    return {"name": name, "licence": licence}

@@ -48,9 +48,7 @@ def read_audio(path: Path) -> NDArray[np.float32]:
     return resample(mono, rate, SAMPLE_RATE)
 
 
-def resample(
-    samples: NDArray[np.float32], rate: float, new_rate: float
-) -> NDArray[np.float32]:
+def resample(samples: NDArray[np.float32], rate: float, new_rate: float) -> NDArray[np.float32]:
     """Band-limited resampling of a whole signal, (samples,) -> (about samples * new / rate,)."""
     if rate == new_rate:
         return samples

@@ -1,0 +1,97 @@
+"""`edge-ser distill`: a student learns a teacher's outputs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLES = """\
+  edge-ser distill --student wav2small --audio data/emodb data/speech --noise data/noise \\
+      --out my/wav2small.safetensors
+  edge-ser distill --student wav2small --audio recordings/ --teacher my/teacher.safetensors \\
+      --out my/wav2small.safetensors
+  edge-ser distill --student wav2small --audio recordings/ --labels labels/ \\
+      --out my/wav2small.safetensors      # stored labels, the teacher is not run
+Killed runs continue where they stopped: give the same --work folder again.
+Next: edge-ser export my/wav2small.safetensors --target rpi"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--student", default="wav2small", help="architecture (default: %(default)s)"
+    )
+    parser.add_argument("--audio", type=Path, nargs="+", required=True, help="folders of speech")
+    parser.add_argument("--noise", type=Path, help="folder of background noise to mix in")
+    parser.add_argument("--out", type=Path, required=True, help="student's .safetensors to write")
+    teaching = parser.add_mutually_exclusive_group()
+    teaching.add_argument(
+        "--teacher", default="default", help="'default' or a teacher's .safetensors"
+    )
+    teaching.add_argument("--labels", type=Path, help="label store to learn from instead")
+    parser.add_argument(
+        "--held-out", nargs="*", default=[], metavar="CORPUS/SPEAKER",
+        help="speakers to keep out of training and to watch (default: a fixed tenth)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("work/distill"),
+        help="resumable state (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--items",
+        type=int,
+        default=30_000,
+        help="augmented clips in the bank (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=1.6, help="of each augmented clip (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--mixed", type=float, default=0.3, help="share of mixed-up clips (default: %(default)s)"
+    )
+    parser.add_argument("--steps", type=int, default=2_000, help="(default: %(default)s)")
+    parser.add_argument(
+        "--batch", type=int, default=32, help="clips per step (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--learning-rate", type=float, default=4e-3, help="peak (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of everything random")
+    parser.add_argument(
+        "--jobs", type=int, default=2, help="processes that augment (default: %(default)s)"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Distil and print the agreement with the teacher on speakers kept out."""
+    import torch
+
+    from edge_ser.distillation.recipe import DistillRecipe, run_recipe
+    from edge_ser.teachers import load_teacher
+
+    torch.set_num_threads(args.threads)
+    recipe = DistillRecipe(
+        student=args.student,
+        audio=tuple(args.audio),
+        noise=args.noise,
+        work=args.work,
+        items=args.items,
+        seconds=args.seconds,
+        mixed=args.mixed,
+        steps=args.steps,
+        batch=args.batch,
+        learning_rate=args.learning_rate,
+        seed=args.seed,
+        jobs=args.jobs,
+        held_out=tuple(args.held_out),
+        labels=args.labels,
+    )
+    metrics = run_recipe(recipe, None if args.labels else load_teacher(args.teacher), args.out)
+    for name, value in metrics["unseen_speakers"].items():
+        print(f"{name} to the teacher, augmented audio of unseen speakers: {value:.3f}")
+    print(f"wrote {args.out} with its card and learning curve")
+    print(f"next: edge-ser export {args.out} --target rpi")
+    return 0

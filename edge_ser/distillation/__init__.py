@@ -1,0 +1,1 @@
+"""Labelling audio with a teacher and training students on those labels."""

@@ -1,0 +1,91 @@
+"""Distillation: a student learns a teacher's outputs, and nothing else.
+
+The student sees items of an augmented bank (real, mixed, noisy, filtered speech) and the
+teacher's answer to exactly that audio; no human label enters (as in arXiv 2408.13920).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edge_ser import DIMENSIONS
+from edge_ser.audio.bank import Bank
+from edge_ser.metrics import ccc
+from edge_ser.students.catalogue import build_student
+from edge_ser.students.wav2small import Wav2Small
+from edge_ser.training.loop import Schedule, train
+from edge_ser.training.losses import ccc_l1_loss
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a student is trained and watched on.
+
+    Attributes:
+        bank: augmented audio.
+        answers: (bank items, 3) the teacher's A/D/V.
+        training: items to learn from.
+        watched: items of speakers it does not learn from, for the learning curve.
+    """
+
+    bank: Bank
+    answers: NDArray[np.float32]
+    training: NDArray[np.int64]
+    watched: NDArray[np.int64]
+
+
+def distill(
+    student_name: str,
+    lesson: Lesson,
+    schedule: Schedule,
+    seed: int,
+    folder: Path,
+    progress: Callable[[int, float], None] | None = None,
+) -> Wav2Small:
+    """A trained student; takes up what `folder` holds of the same run."""
+    torch.manual_seed(seed)
+    student = build_student(student_name).to(memory_format=torch.channels_last)
+
+    def loss_of(random: Generator) -> Tensor:
+        items = random.choice(lesson.training, schedule.batch)
+        with torch.no_grad():
+            log_mel = student.frontend(torch.from_numpy(lesson.bank.batch(items)))
+        with torch.autocast("cpu", torch.bfloat16):
+            values, scores = student.backbone(log_mel.contiguous(memory_format=torch.channels_last))
+        prediction = student.head(values.float(), scores.float())
+        return ccc_l1_loss(prediction, torch.from_numpy(lesson.answers[items]))
+
+    def watch(step: int) -> dict[str, float]:
+        return agreement(student, lesson, lesson.watched)
+
+    train(student, loss_of, schedule, seed, folder, after_save=watch, progress=progress)
+    return student
+
+
+def agreement(
+    student: Wav2Small, lesson: Lesson, items: Sequence[int] | NDArray[np.int64]
+) -> dict[str, float]:
+    """CCC of student and teacher per dimension on some items of the bank."""
+    student.eval()
+    with torch.inference_mode():
+        predictions = np.concatenate(
+            [student(torch.from_numpy(lesson.bank.batch(part))).numpy() for part in _parts(items)]
+        )
+    truth = lesson.answers[np.asarray(items)]
+    return {
+        f"ccc_{name}": ccc(truth[:, axis], predictions[:, axis])
+        for axis, name in enumerate(DIMENSIONS)
+    }
+
+
+def _parts(items: Sequence[int] | NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    rows = np.asarray(items)
+    return np.array_split(rows, max(1, -(-len(rows) // 32)))

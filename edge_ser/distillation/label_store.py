@@ -1,0 +1,147 @@
+"""What a teacher said about which audio: a folder of Parquet parts, append-only, resumable.
+
+Rows are keyed by the SHA-256 of the file's bytes, so that renamed or copied audio is not
+labelled twice. Parts appear whole or not at all; a killed run loses at most one part's work.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_ser.errors import InputError
+
+_PATTERN = "part-*.parquet"
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One clip's labels.
+
+    Attributes:
+        audio_sha256: of the file's bytes.
+        path: as given when labelled; for people.
+        duration: seconds.
+        arousal, dominance, valence: the teacher's output, not clipped.
+        teacher_id, teacher_sha256, teacher_licence: who said it.
+    """
+
+    audio_sha256: str
+    path: str
+    duration: float
+    arousal: float
+    dominance: float
+    valence: float
+    teacher_id: str
+    teacher_sha256: str
+    teacher_licence: str
+
+    @property
+    def adv(self) -> tuple[float, float, float]:
+        """Arousal, dominance, valence."""
+        return self.arousal, self.dominance, self.valence
+
+
+@dataclass(frozen=True)
+class TeacherIdentity:
+    """Who labelled: name, licence and weights' SHA-256."""
+
+    id: str
+    licence: str
+    weights_sha256: str
+
+
+class LabelStore:
+    """A label store's folder; creating the object creates nothing on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def rows(self) -> Iterator[LabelRow]:
+        """All rows, in the order they were written.
+
+        Raises:
+            InputError: no such store, or a part that is damaged or lacks columns.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        parts = sorted(self.folder.glob(_PATTERN))
+        if not parts:
+            raise InputError(
+                f"no label store in {self.folder}",
+                "make one: edge-ser label AUDIO_FOLDER --store FOLDER",
+            )
+        names = [field.name for field in fields(LabelRow)]
+        for part in parts:
+            try:
+                table = pq.read_table(part, columns=names)
+            except (pa.ArrowException, OSError, KeyError) as error:
+                raise InputError(f"{part} cannot be read: {error}") from error
+            for row in table.to_pylist():
+                yield LabelRow(**row)
+
+    def labelled(self, teacher_sha256: str) -> set[str]:
+        """Audio hashes that this teacher has labelled already."""
+        if not any(self.folder.glob(_PATTERN)):
+            return set()
+        return {row.audio_sha256 for row in self.rows() if row.teacher_sha256 == teacher_sha256}
+
+    def append(self, rows: Sequence[LabelRow]) -> None:
+        """Add one part."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not rows:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + max(
+            (int(part.stem.split("-")[1]) for part in self.folder.glob(_PATTERN)), default=-1
+        )
+        part = self.folder / f"part-{number:06d}.parquet"
+        partial = part.with_suffix(".partial")
+        pq.write_table(pa.Table.from_pylist([asdict(row) for row in rows]), partial)
+        partial.replace(part)
+
+    def write_unreadable(self, failures: Sequence[tuple[str, str]]) -> None:
+        """`unreadable.csv`: path and reason of the files that were skipped in the last run."""
+        target = self.folder / "unreadable.csv"
+        if not failures:
+            target.unlink(missing_ok=True)
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with target.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("path", "reason"), *failures])
+
+    def teacher(self) -> TeacherIdentity:
+        """The one teacher whose labels these are.
+
+        Raises:
+            InputError: several teachers labelled this store.
+        """
+        teachers = {
+            TeacherIdentity(row.teacher_id, row.teacher_licence, row.teacher_sha256)
+            for row in self.rows()
+        }
+        if len(teachers) > 1:
+            raise InputError(
+                f"{self.folder} holds labels of {len(teachers)} teachers",
+                "give each teacher a store of its own",
+            )
+        return teachers.pop()
+
+    def adv_of(self, hashes: Sequence[str]) -> NDArray[np.float32]:
+        """(len(hashes), 3) labels of the one teacher; rows of NaN where there is none.
+
+        Raises:
+            InputError: several teachers labelled this store.
+        """
+        self.teacher()
+        known = {row.audio_sha256: row.adv for row in self.rows()}
+        nothing = (np.nan,) * 3
+        return np.array([known.get(audio, nothing) for audio in hashes], dtype=np.float32)

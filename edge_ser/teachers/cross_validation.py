@@ -1,0 +1,104 @@
+"""The training runs behind the default teacher: folds, final networks, baseline, seeds.
+
+Speaker-disjoint throughout. Every run is resumable and single-threaded; several go in
+parallel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from edge_ser.audio.bank import Bank, open_bank
+from edge_ser.audio.corpus import Clip
+from edge_ser.teachers.cnn import BASELINE, MEMBERS, CnnConfig, EmotionCnn
+from edge_ser.teachers.cnn_training import train_cnn
+from edge_ser.teachers.emodb import FOLDS, labels_without
+from edge_ser.training.loop import Schedule, load_model_state
+
+FINAL: tuple[str, ...] = ()
+"""Held-out speakers of the networks that ship: none."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network to train.
+
+    Attributes:
+        config: its architecture.
+        role: "baseline" or "member0", "member1", ...
+        held_out: speakers it must not hear.
+        seed: of initialisation, batches and dropout.
+    """
+
+    config: CnnConfig
+    role: str
+    held_out: tuple[str, ...]
+    seed: int
+
+    def folder(self, work: Path) -> Path:
+        """Where it keeps its state."""
+        scope = "without-" + "-".join(self.held_out) if self.held_out else "final"
+        return work / scope / f"{self.role}-seed{self.seed}"
+
+
+def teacher_runs(held_out: tuple[str, ...], seed: int) -> list[Run]:
+    """The members of one teacher; each has its own seed."""
+    return [
+        Run(config, f"member{index}", held_out, seed * len(MEMBERS) + index)
+        for index, config in enumerate(MEMBERS)
+    ]
+
+
+def baseline_run(held_out: tuple[str, ...]) -> Run:
+    """The network to beat, trained the same way."""
+    return Run(BASELINE, "baseline", held_out, 0)
+
+
+def all_runs(seeds: int, folds: bool) -> list[Run]:
+    """Everything the card reports: final networks first, since they are what ships."""
+    runs = teacher_runs(FINAL, 0)
+    if folds:
+        for held_out in FOLDS:
+            runs += teacher_runs(held_out, 0)
+        runs += [baseline_run(held_out) for held_out in (FINAL, *FOLDS)]
+        for seed in range(1, seeds):
+            runs += teacher_runs(FOLDS[0], seed)
+    return runs
+
+
+def train_all(
+    runs: Sequence[Run],
+    bank: Bank,
+    clips: Sequence[Clip],
+    schedule: Schedule,
+    work: Path,
+    jobs: int,
+) -> None:
+    """Train what is not yet trained, `jobs` networks at a time, with a progress bar."""
+    # Fork would copy a process whose libraries already hold threads; spawn is safe.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(_train_one, run, bank.folder, clips, schedule, work) for run in runs]
+        for future in tqdm(as_completed(futures), total=len(futures), desc="networks", unit="run"):
+            future.result()
+
+
+def _train_one(
+    run: Run, bank_folder: Path, clips: Sequence[Clip], schedule: Schedule, work: Path
+) -> None:
+    torch.set_num_threads(1)
+    labels = labels_without(clips, run.held_out)
+    train_cnn(run.config, open_bank(bank_folder), labels, schedule, run.seed, run.folder(work))
+
+
+def load_run(run: Run, work: Path) -> EmotionCnn:
+    """A network that `train_all` has finished."""
+    model = EmotionCnn(run.config)
+    model.load_state_dict(load_model_state(run.folder(work)))
+    return model.eval()

@@ -1,0 +1,1 @@
+"""What the teacher's training and the distillation share: losses and a resumable loop."""
