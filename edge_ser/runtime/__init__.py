@@ -5,7 +5,7 @@ Imports numpy and the standard library; a runtime is imported when it is asked f
 
 from edge_ser.runtime.availability import ENGINE_ORDER, EngineStatus, available_engines
 from edge_ser.runtime.engine import SHORTEST_SAMPLES, Engine, Kernels
-from edge_ser.runtime.selection import default_artefact, load_engine
+from edge_ser.runtime.selection import default_artefact, load_engine, runs
 
 __all__ = [
     "ENGINE_ORDER",
@@ -16,4 +16,5 @@ __all__ = [
     "available_engines",
     "default_artefact",
     "load_engine",
+    "runs",
 ]

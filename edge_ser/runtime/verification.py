@@ -1,0 +1,194 @@
+"""Golden vectors: does each runtime here still give the values that the exporter saw?
+
+Integrity has been checked by then: a bundle that is open is intact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from edge_ser.bundle.golden import read_clip
+from edge_ser.bundle.reader import Bundle
+from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.runtime.availability import ENGINE_ORDER, available_engines
+from edge_ser.runtime.engine import Kernels
+from edge_ser.runtime.host import BACKBONE
+from edge_ser.runtime.selection import load_engine, runs
+
+_SAME_KERNELS = {"tflite-runtime": "litert"}
+"""An engine for which the exporter has no values is held to those of its successor."""
+
+
+@dataclass(frozen=True)
+class GoldenCheck:
+    """One artefact on one engine.
+
+    Attributes:
+        engine, version, artefact, kernels: what ran.
+        clips: how many.
+        largest: largest absolute difference from the golden values over clips and dimensions.
+        worst_clip: where.
+        tolerance: the manifest's.
+    """
+
+    engine: str
+    version: str
+    artefact: str
+    kernels: Kernels
+    clips: int
+    largest: float
+    worst_clip: str
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether every value is within the tolerance; not a number never is."""
+        return self.largest <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify` found.
+
+    Attributes:
+        student, target, version: of the manifest.
+        sha256: of the archive, or of the manifest of a folder.
+        files, bytes: number and total size of the files whose hashes hold.
+        unlisted: files in a folder that the manifest does not list; never loaded.
+        checks: golden vectors, one entry per engine and artefact.
+        skipped: engine -> why it was not tried.
+    """
+
+    student: str
+    target: str
+    version: str
+    sha256: str
+    files: int
+    bytes: int
+    unlisted: tuple[str, ...]
+    checks: tuple[GoldenCheck, ...]
+    skipped: dict[str, str]
+
+    @property
+    def verified(self) -> bool:
+        """At least one golden check ran, and all passed."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; a difference that is not a number becomes None."""
+        values = asdict(self)
+        for entry, check in zip(values["checks"], self.checks, strict=True):
+            entry["passed"] = check.passed
+            entry["largest"] = check.largest if np.isfinite(check.largest) else None
+        return {**values, "verified": self.verified}
+
+
+def golden_kernels(artefact: str) -> Kernels:
+    """Kernels with which an artefact's golden values are computed and checked.
+
+    The backbone's come from the reference kernels, which every device agrees with.
+    """
+    return "reference" if artefact == BACKBONE else "default"
+
+
+def predict_golden(
+    bundle: Bundle, engine: str, artefact: str
+) -> tuple[dict[str, tuple[float, float, float]], str]:
+    """Values of every golden clip, as the exporter stores them, and the runtime's version.
+
+    Raises:
+        EdgeSerError: the engine cannot be loaded, see `load_engine`.
+    """
+    loaded = load_engine(bundle, engine, artefact, kernels=golden_kernels(artefact))
+    values = {}
+    for clip in sorted(bundle.manifest.golden.clips):
+        arousal, dominance, valence = loaded.predict(read_clip(bundle, clip)).tolist()
+        values[clip] = (arousal, dominance, valence)
+    return values, loaded.version
+
+
+def verify_bundle(bundle: Bundle, engines: tuple[str, ...] | None = None) -> Verification:
+    """Run the golden vectors.
+
+    Args:
+        bundle: open, hence intact.
+        engines: which must be checked; None means all that are installed.
+
+    Raises:
+        InputError: unknown engine.
+        EnvironmentMissing: an engine asked for cannot be used, or none is installed.
+        BundleRefused: a model is not what the manifest says.
+    """
+    manifest = bundle.manifest
+    checks: list[GoldenCheck] = []
+    usable, skipped = _engines(engines)
+    for engine in usable:
+        keys = _golden_keys(bundle, engine)
+        if not keys:
+            skipped[engine] = "the bundle has no golden values for it"
+        checks += [_check(bundle, engine, key) for key in keys]
+    return Verification(
+        student=manifest.name,
+        target=manifest.target,
+        version=manifest.version,
+        sha256=bundle.sha256,
+        files=len(manifest.files),
+        bytes=sum(entry.bytes for entry in manifest.files.values()),
+        unlisted=tuple(bundle.unlisted()),
+        checks=tuple(checks),
+        skipped=skipped,
+    )
+
+
+def _engines(asked: tuple[str, ...] | None) -> tuple[list[str], dict[str, str]]:
+    unknown = sorted(set(asked or ()) - set(ENGINE_ORDER))
+    if unknown:
+        raise InputError(f"no engine {unknown[0]!r}", f"known engines: {', '.join(ENGINE_ORDER)}")
+    found = available_engines()
+    missing = {name: status for name, status in found.items() if not status.available}
+    for name in asked or ():
+        if name in missing:
+            status = missing[name]
+            raise EnvironmentMissing(f"{name} cannot be checked: {status.reason}", status.hint)
+    usable = [name for name in found if name not in missing and name in (asked or ENGINE_ORDER)]
+    if not usable:
+        raise EnvironmentMissing(
+            "the files are intact, but no runtime is installed to run the golden vectors",
+            "pip install 'edge-ser[rpi]'; `edge-ser doctor` says more",
+        )
+    return usable, {name: status.reason for name, status in missing.items()}
+
+
+def _golden_keys(bundle: Bundle, engine: str) -> list[str]:
+    """Keys of the golden values that an engine is held to."""
+    expected = bundle.manifest.golden.expected
+    for owner in (engine, _SAME_KERNELS.get(engine)):
+        keys = [key for key in sorted(expected) if key.partition("/")[0] == owner]
+        if keys:
+            return [key for key in keys if runs(engine, key.partition("/")[2])]
+    return []
+
+
+def _check(bundle: Bundle, engine: str, key: str) -> GoldenCheck:
+    golden = bundle.manifest.golden
+    artefact = key.partition("/")[2]
+    values, version = predict_golden(bundle, engine, artefact)
+    differences = {
+        clip: float(np.abs(np.subtract(values[clip], expected)).max())
+        for clip, expected in golden.expected[key].items()
+    }
+    # Not a number first: it must not hide behind a finite maximum.
+    worst = max(differences, key=lambda clip: (np.isnan(differences[clip]), differences[clip]))
+    return GoldenCheck(
+        engine=engine,
+        version=version,
+        artefact=artefact,
+        kernels=golden_kernels(artefact),
+        clips=len(differences),
+        largest=differences[worst],
+        worst_clip=worst,
+        tolerance=golden.tolerance[key],
+    )
