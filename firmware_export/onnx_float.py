@@ -23,13 +23,13 @@ from edge_ser.students.wav2small import Wav2Small
 
 OPSET = 18
 INPUT_NAME = "audio"
-OUTPUT_NAME = "adv"
+OUTPUT_NAME = "arousal_dominance_valence"
 
 _EXAMPLE_SAMPLES = 16_000
 
 
 def convert(student: Wav2Small, out: Path, metadata: dict[str, str]) -> None:
-    """Write `out`: audio (batch, samples) float32, 16 kHz -> adv (batch, 3) float32.
+    """Write `out`: audio (batch, samples) float32, 16 kHz -> (batch, 3) float32.
 
     Args:
         student: weights to export.
