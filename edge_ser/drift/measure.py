@@ -7,10 +7,10 @@ and `edge-ser drift` both call it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +37,14 @@ class DriftClip:
 
     name: str
     audio: NDArray[np.float32]
+
+
+class ClipSet(Protocol):
+    """Clips that can be counted and gone through many times: a list, or files on disk."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[DriftClip]: ...
 
 
 @dataclass(frozen=True)
