@@ -17,6 +17,9 @@ from edge_ser.errors import BundleRefused, InputError
 
 T = TypeVar("T")
 
+_DEEPEST_FREE_VALUE = 32
+"""Levels of lists and objects in fields of type Any."""
+
 
 def parse_json(text: str, where: str) -> Any:
     """JSON without duplicate keys and without NaN or infinity.
@@ -41,10 +44,7 @@ def decode(kind: type[T], value: Any, where: str) -> T:
     Raises:
         BundleRefused: the value does not fit.
     """
-    try:
-        decoded: T = _decode(kind, value, where)
-    except RecursionError as error:
-        raise BundleRefused(f"{where} is nested too deeply") from error
+    decoded: T = _decode(kind, value, where)
     return decoded
 
 
@@ -128,11 +128,15 @@ def _decode_plain(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _decode_any(value: Any, where: str) -> Any:
+def _decode_any(value: Any, where: str, depth: int = 0) -> Any:
+    if depth > _DEEPEST_FREE_VALUE:
+        raise BundleRefused(f"{where} is nested too deeply")
     if isinstance(value, dict):
-        return _decode_dict(Any, value, where)
+        keys = [_decode_plain(str, key, f"a key of {where}") for key in value]
+        items = [_decode_any(item, where, depth + 1) for item in value.values()]
+        return dict(zip(keys, items, strict=True))
     if isinstance(value, list):
-        return [_decode_any(item, where) for item in value]
+        return [_decode_any(item, where, depth + 1) for item in value]
     if value is None:
         return None
     return _decode_plain(type(value), value, where)

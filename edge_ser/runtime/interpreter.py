@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge_ser.bundle.manifest import ModelInfo, Quantisation
 from edge_ser.errors import BundleRefused
 from edge_ser.runtime.engine import Kernels
+from edge_ser.runtime.quiet import native_stderr_hidden
 from edge_ser.runtime.tensors import FoundTensor, check_quantisation, check_tensors
 
 INTERPRETER_MODULES = {
@@ -51,10 +52,11 @@ class TfliteModel:
         resolver = module.OpResolverType
         kind = resolver.BUILTIN_REF if kernels == "reference" else resolver.AUTO
         try:
-            self._interpreter = module.Interpreter(
-                model_content=content, num_threads=threads, experimental_op_resolver_type=kind
-            )
-            self._interpreter.allocate_tensors()
+            with native_stderr_hidden():
+                self._interpreter = module.Interpreter(
+                    model_content=content, num_threads=threads, experimental_op_resolver_type=kind
+                )
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleRefused(f"{engine} cannot load {artefact}: {error}") from error
         inputs = self._interpreter.get_input_details()
