@@ -61,6 +61,7 @@ def convert(
         InputError: the cache lacks a range of this network.
         EnvironmentMissing: the converters are not installed or not the tested ones.
     """
+    tflite_quantise.check_ranges(student, cache.ranges)
     spec = student.config.frontend
     example = torch.zeros(1, _EXAMPLE_FRAMES, spec.n_mels, 1)
     model = tflite_float.convert(ChannelsLast(student.backbone), example)

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
+import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -29,7 +29,7 @@ class _AlignedBuilder(flatbuffers.Builder):
     and a Cortex-M faults on a float or int32 bias that is read from an odd address.
     """
 
-    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802, N803
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:
         aligned = max(alignment, _BUFFER_ALIGNMENT) if elemSize == 1 else alignment
         offset: int = super().StartVector(elemSize, numElems, aligned)
         return offset

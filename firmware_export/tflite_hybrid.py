@@ -39,6 +39,7 @@ def convert(
         InputError: the cache lacks a range of this network.
         EnvironmentMissing: the converters are not installed or not the tested ones.
     """
+    tflite_quantise.check_ranges(student, cache.ranges)
     model = tflite_float.convert(student, torch.zeros(1, FIXED_SAMPLES))
     tflite_float.name_tensors(model, tflite_quantise.module_paths(student))
     model = tflite_quantise.quantise(model, cache.ranges, whole_model=False)

@@ -34,12 +34,27 @@ def module_paths(student: Wav2Small) -> list[str]:
     return [*before, _POOL, *after, *projections]
 
 
+def check_ranges(student: Wav2Small, ranges: dict[str, tuple[float, float]]) -> None:
+    """Refuse early, before the slow conversion.
+
+    Raises:
+        InputError: a range that `quantise` will need is missing.
+    """
+    missing = sorted({"frontend", *module_paths(student)} - set(ranges))
+    if missing:
+        raise InputError(
+            f"the calibration cache has no range of {', '.join(missing)}",
+            "it is of another network; compute it anew: edge-ser export --calibration-audio DIR",
+        )
+
+
 def quantise(model: Any, ranges: dict[str, tuple[float, float]], whole_model: bool) -> Any:
     """Quantise the backbone of a model.
 
     Args:
         model: float, tensors named by `tflite_float.name_tensors`.
-        ranges: the calibration cache's, torch module path -> (smallest, largest).
+        ranges: the calibration cache's, torch module path -> (smallest, largest); see
+            `check_ranges`.
         whole_model: True makes the model's inputs and outputs int8; False leaves them
             float, with QUANTIZE and DEQUANTIZE at the backbone's border.
 
@@ -47,7 +62,6 @@ def quantise(model: Any, ranges: dict[str, tuple[float, float]], whole_model: bo
         The quantised model's object tree.
 
     Raises:
-        InputError: a range that is needed is missing.
         EnvironmentMissing: the quantiser is not installed.
     """
     try:
@@ -58,7 +72,7 @@ def quantise(model: Any, ranges: dict[str, tuple[float, float]], whole_model: bo
         ) from error
     statistics = _statistics(model, _tensor_ranges(ranges))
     worker = quantizer.Quantizer(tflite_file.serialise(model))
-    scopes = {operator: f"^{_SCOPE}" for operator in OPERATORS}
+    scopes = dict.fromkeys(OPERATORS, f"^{_SCOPE}")
     if whole_model:
         scopes |= {"INPUT": ".*", "OUTPUT": ".*"}
     for operator, scope in scopes.items():
