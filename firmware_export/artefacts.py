@@ -1,0 +1,71 @@
+"""One checkpoint into all model files of a bundle, and what the manifest says of each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from calibration.cache import CalibrationCache
+from edge_ser.bundle.manifest import BACKBONE_TABLES, ModelInfo, Quantisation, TensorInfo
+from edge_ser.students.wav2small import Wav2Small
+from firmware_export import onnx_float, onnx_int8, tflite_backbone, tflite_hybrid
+from firmware_export.targets import BACKBONE_TFLITE, FLOAT_ONNX, INT8_ONNX, INT8_TFLITE
+
+MODEL_FILES = [FLOAT_ONNX, INT8_ONNX, INT8_TFLITE, BACKBONE_TFLITE]
+
+
+def write_models(
+    student: Wav2Small, cache: CalibrationCache, folder: Path, metadata: dict[str, str]
+) -> dict[str, ModelInfo]:
+    """Convert; the same inputs give the same bytes.
+
+    Args:
+        student: in evaluation mode.
+        cache: ranges of this student.
+        folder: gets the files.
+        metadata: goes into each file.
+
+    Returns:
+        File name -> inputs, outputs and quantisation.
+    """
+    onnx_float.convert(student, folder / FLOAT_ONNX, metadata)
+    onnx_int8.convert(folder / FLOAT_ONNX, student, cache, folder / INT8_ONNX, metadata)
+    tflite_hybrid.convert(student, cache, folder / INT8_TFLITE, metadata)
+    tables = folder / BACKBONE_TABLES
+    tflite_backbone.convert(student, cache, folder / BACKBONE_TFLITE, tables, metadata)
+    any_length = _waveform(onnx_float.INPUT_NAME, onnx_float.OUTPUT_NAME, ("batch", "samples"))
+    return {
+        FLOAT_ONNX: any_length,
+        INT8_ONNX: any_length,
+        INT8_TFLITE: _waveform(
+            tflite_hybrid.INPUT_NAME, tflite_hybrid.OUTPUT_NAME, (1, tflite_hybrid.FIXED_SAMPLES)
+        ),
+        BACKBONE_TFLITE: _backbone(tables, student.config.frontend.n_mels),
+    }
+
+
+def _waveform(source: str, result: str, shape: tuple[int | str, int | str]) -> ModelInfo:
+    batch, samples = shape
+    return ModelInfo(
+        inputs=(TensorInfo(source, shape, "float32"),),
+        outputs=(TensorInfo(result, (batch, 3), "float32"),),
+        input_kind="waveform",
+        fixed_samples=samples if isinstance(samples, int) else None,
+        quantisation={},
+    )
+
+
+def _backbone(tables: Path, n_mels: int) -> ModelInfo:
+    values = json.loads(tables.read_text(encoding="utf-8"))
+    head = values["head"]
+    output = (1, "frames_out", head["bands"], head["channels"])
+    return ModelInfo(
+        inputs=(TensorInfo("log_mel", (1, "frames", n_mels, 1), "int8"),),
+        outputs=(TensorInfo("values", output, "int8"), TensorInfo("scores", output, "int8")),
+        input_kind="log-mel",
+        fixed_samples=None,
+        quantisation={
+            tensor: Quantisation(**values[key])
+            for tensor, key in (("log_mel", "input"), ("values", "values"), ("scores", "scores"))
+        },
+    )

@@ -1,0 +1,253 @@
+"""From a checkpoint to a verified bundle: models, golden vectors, drift, manifest, archive.
+
+Everything is made in a scratch folder beside the destination, packed, opened again as a
+receiver would, and run on its golden clips; only then does it get its name. A failed export
+leaves nothing behind. The same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calibration.cache import CalibrationCache
+from edge_ser import DIMENSIONS, SAMPLE_RATE, __version__
+from edge_ser.bundle import Manifest, open_bundle, pack
+from edge_ser.bundle.manifest import (
+    MANIFEST_NAME,
+    SCHEMA_VERSION,
+    Figure,
+    FileEntry,
+    Golden,
+    ModelInfo,
+    StudentInfo,
+)
+from edge_ser.checkpoint import load_student
+from edge_ser.drift import report as drift_report
+from edge_ser.drift.report import DriftReport
+from edge_ser.errors import InputError
+from edge_ser.students.cost import multiply_accumulates, parameter_count
+from edge_ser.students.wav2small import CHANNELS, RECEPTIVE_RADIUS, TIME_STRIDE, Wav2Small
+from firmware_export import drift_gate, gates, golden, provenance
+from firmware_export.artefacts import MODEL_FILES, write_models
+from firmware_export.run_files import ReadmeValues, write_run_files
+from firmware_export.targets import Target, find_target
+from firmware_export.wheel import write_wheel
+
+WINDOW_SECONDS = 5.0
+HOP_SECONDS = 0.5
+DEFAULT_AUDIO_CLIPS = 300
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What an export made.
+
+    Attributes:
+        folder, archive: the bundle, twice.
+        sha256: of the archive.
+        sizes: model file -> bytes.
+        drift: figures and the gate's verdict.
+        golden_error: largest difference when the finished archive was run again.
+    """
+
+    folder: Path
+    archive: Path
+    sha256: str
+    sizes: dict[str, int]
+    drift: DriftReport
+    golden_error: float
+
+
+def export_bundle(
+    checkpoint: Path,
+    target: str,
+    out: Path,
+    *,
+    calibration: CalibrationCache,
+    audio: Sequence[Path] = (),
+    audio_clips: int = DEFAULT_AUDIO_CLIPS,
+    with_run: bool = True,
+    force: bool = False,
+    keep_failed: bool = False,
+    progress: bool = False,
+) -> ExportResult:
+    """Export, check the gates, verify.
+
+    Args:
+        checkpoint: a student's `.safetensors`, its card beside it.
+        target: name of a target.
+        out: folder to make; the archive is `OUT.tar.gz`.
+        calibration: ranges of that checkpoint.
+        audio: folders of real clips for the drift gate; probe clips without.
+        audio_clips: at most this many of them.
+        with_run: whether `run/` (wheel, installer, README) goes in.
+        force: replace an existing `out`.
+        keep_failed: write the bundle although the drift gate fails; the manifest says so.
+        progress: show bars on standard error.
+
+    Raises:
+        InputError: unusable checkpoint, stale calibration, or `out` exists.
+        GateFailed: a file is too large, drift too high, or golden values do not repeat.
+    """
+    chosen = find_target(target)
+    archive = out.with_name(out.name + ".tar.gz")
+    _refuse_existing([out, archive], force)
+    student, card = load_student(checkpoint)
+    calibration.check(card["weights_sha256"], student.config.frontend)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=out.parent) as scratch:
+        folder = Path(scratch, "bundle")
+        folder.mkdir()
+        models = write_models(student, calibration, folder, provenance.file_metadata(card))
+        sizes = gates.file_sizes(folder, MODEL_FILES)
+        gates.check_sizes(card["student"], sizes)
+        manifest = _first_manifest(student, card, chosen, calibration, models, folder)
+        report, recorded = _measure(student, manifest, folder, audio, audio_clips, progress)
+        if not keep_failed:
+            drift_gate.require_pass(report)
+        drift_report.write(report, folder)
+        if with_run:
+            _write_run(folder / "run", chosen, card, sizes, report)
+        _write_manifest(
+            folder,
+            dataclasses.replace(
+                manifest,
+                golden=recorded,
+                drift=drift_gate.summary(report),
+                files=_entries(folder),
+            ),
+        )
+        packed = Path(scratch, "bundle.tar.gz")
+        sha256 = pack(folder, packed)
+        with open_bundle(packed, sha256) as bundle:
+            golden_error = golden.check(bundle)
+        _move(folder, out)
+        packed.replace(archive)
+    return ExportResult(out, archive, sha256, sizes, report, golden_error)
+
+
+def _refuse_existing(paths: Sequence[Path], force: bool) -> None:
+    for path in paths:
+        if path.exists() and not force:
+            raise InputError(f"{path} exists", "name another --out, or replace it with --force")
+
+
+def _first_manifest(
+    student: Wav2Small,
+    card: dict[str, Any],
+    target: Target,
+    calibration: CalibrationCache,
+    models: dict[str, ModelInfo],
+    folder: Path,
+) -> Manifest:
+    """All but what must be measured on the bundle itself; written, so that it can be opened."""
+    clips = golden.write_golden_clips(folder)
+    manifest = Manifest(
+        schema=SCHEMA_VERSION,
+        name=card["student"],
+        target=target.name,
+        version=__version__,
+        sample_rate=SAMPLE_RATE,
+        dimensions=DIMENSIONS,
+        output_range=(0.0, 1.0),
+        clipped=False,
+        window_seconds=WINDOW_SECONDS,
+        hop_seconds=HOP_SECONDS,
+        frontend=student.config.frontend,
+        student=StudentInfo(
+            name=card["student"],
+            parameters=parameter_count(student),
+            macs_per_5s=multiply_accumulates(student, 5 * SAMPLE_RATE),
+            time_stride=TIME_STRIDE,
+            receptive_radius=RECEPTIVE_RADIUS,
+            checkpoint_sha256=card["weights_sha256"],
+        ),
+        files=_entries(folder),
+        models=models,
+        golden=clips,
+        teacher=provenance.teacher_of(card),
+        training_data=provenance.training_data_of(card),
+        attribution=tuple(card.get("attribution", ())),
+        calibration=provenance.calibration_info(calibration),
+        drift={},
+        memory=_memory(student),
+        tools=provenance.tool_versions(),
+    )
+    _write_manifest(folder, manifest)
+    return manifest
+
+
+def _memory(student: Wav2Small) -> dict[str, Figure]:
+    """Activations alive in the widest layer, its input and its output, over 5 s at once."""
+    spec = student.config.frontend
+    values = 2 * spec.frames(5 * SAMPLE_RATE) * spec.n_mels * CHANNELS
+    how = "input and output of a 13-channel convolution before the pool, 5 s at once"
+    return {
+        "widest_layer_int8": Figure(values, "byte", "derived", how),
+        "widest_layer_float32": Figure(4 * values, "byte", "derived", how),
+    }
+
+
+def _measure(
+    student: Wav2Small,
+    manifest: Manifest,
+    folder: Path,
+    audio: Sequence[Path],
+    audio_clips: int,
+    progress: bool,
+) -> tuple[DriftReport, Golden]:
+    with open_bundle(folder) as bundle:
+        engines = golden.load_chain(bundle)
+        report = drift_gate.measure_drift(student, bundle, engines, audio, audio_clips, progress)
+        return report, golden.record(bundle, engines)
+
+
+def _write_run(
+    folder: Path, target: Target, card: dict[str, Any], sizes: dict[str, int], report: DriftReport
+) -> None:
+    teacher = provenance.teacher_of(card)
+    values = ReadmeValues(
+        name=card["student"],
+        target=target.name,
+        version=__version__,
+        sizes=sizes,
+        drift=drift_gate.one_sentence(report),
+        teacher=f"{teacher.id} ({teacher.licence})",
+        licences=provenance.licence_lines(card),
+    )
+    write_run_files(folder, values)
+    write_wheel(folder)
+
+
+def _entries(folder: Path) -> dict[str, FileEntry]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): FileEntry(
+            hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size
+        )
+        for path in files
+        if path.name != MANIFEST_NAME
+    }
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+
+
+def _move(folder: Path, out: Path) -> None:
+    """Give the bundle its name; what was there before goes only once it can be replaced."""
+    folder.chmod(0o755)
+    if not out.exists():
+        folder.rename(out)
+        return
+    old = folder.with_name("replaced")
+    out.rename(old)
+    folder.rename(out)
+    shutil.rmtree(old) if old.is_dir() else old.unlink()
