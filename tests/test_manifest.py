@@ -1,4 +1,4 @@
-"""The manifest: reproducible text, strict schema, and no way for hostile JSON to do anything else."""
+"""The manifest: reproducible text, strict schema, hostile JSON refused and never obeyed."""
 
 from __future__ import annotations
 

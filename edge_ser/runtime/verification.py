@@ -18,9 +18,6 @@ from edge_ser.runtime.engine import Kernels
 from edge_ser.runtime.host import BACKBONE
 from edge_ser.runtime.selection import load_engine, runs
 
-_SAME_KERNELS = {"tflite-runtime": "litert"}
-"""An engine for which the exporter has no values is held to those of its successor."""
-
 
 @dataclass(frozen=True)
 class GoldenCheck:
@@ -164,12 +161,11 @@ def _engines(asked: tuple[str, ...] | None) -> tuple[list[str], dict[str, str]]:
 
 def _golden_keys(bundle: Bundle, engine: str) -> list[str]:
     """Keys of the golden values that an engine is held to."""
-    expected = bundle.manifest.golden.expected
-    for owner in (engine, _SAME_KERNELS.get(engine)):
-        keys = [key for key in sorted(expected) if key.partition("/")[0] == owner]
-        if keys:
-            return [key for key in keys if runs(engine, key.partition("/")[2])]
-    return []
+    return [
+        key
+        for key in sorted(bundle.manifest.golden.expected)
+        if key.partition("/")[0] == engine and runs(engine, key.partition("/")[2])
+    ]
 
 
 def _check(bundle: Bundle, engine: str, key: str) -> GoldenCheck:
