@@ -206,7 +206,7 @@ def _measure(
     with open_bundle(folder) as bundle:
         engines = golden.load_chain(bundle)
         report = drift_gate.measure_drift(student, bundle, engines, audio, audio_clips, progress)
-        return report, golden.record(bundle, engines)
+        return report, golden.record(bundle)
 
 
 def _write_run(

@@ -61,7 +61,7 @@ def _repack(folder: Path) -> Path:
         name = file.as_posix()
         if ".." in file.parts or "__pycache__" in file.parts or file.name in _NEVER:
             continue
-        contents[name] = file.locate().read_bytes()
+        contents[name] = Path(file.locate()).read_bytes()
     (metadata,) = {name.split("/")[0] for name in contents if ".dist-info/" in name}
     record = f"{metadata}/RECORD"
     lines = [_record_line(name, contents[name]) for name in sorted(contents)]
