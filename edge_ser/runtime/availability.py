@@ -53,17 +53,26 @@ def available_engines() -> dict[str, EngineStatus]:
 
 def engine_status(name: str) -> EngineStatus:
     """Whether one engine can be used here; its package is imported to find out."""
+    status = installed_version(name)
+    if not status.available:
+        return status
     distribution, module, install = _DISTRIBUTIONS[name]
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # a broken wheel may raise anything
+        return EngineStatus(name, status.version, f"{distribution} does not load: {error}", install)
+    return status
+
+
+def installed_version(name: str) -> EngineStatus:
+    """What the installed packages' metadata say of one engine; nothing is imported."""
+    distribution, _, install = _DISTRIBUTIONS[name]
     try:
         version = importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return EngineStatus(name, reason=f"{distribution} is not installed", hint=install)
     if name == "tflite-runtime" and (clash := _numpy_clash()):
         return EngineStatus(name, version, clash, "pip install 'numpy<2' beside it, or use litert")
-    try:
-        importlib.import_module(module)
-    except Exception as error:  # a broken wheel may raise anything
-        return EngineStatus(name, version, f"{distribution} does not load: {error}", install)
     return EngineStatus(name, version)
 
 
