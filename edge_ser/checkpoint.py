@@ -34,7 +34,9 @@ def sha256_of(path: Path) -> str:
 
 
 def save_weights(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> None:
-    """Write weights and card so that a killed process leaves the previous pair or the new one.
+    """Write weights and card, each file whole or not at all.
+
+    A kill between the two leaves a card of other weights, which `read_card` refuses.
 
     Args:
         path: ends in `.safetensors`.
@@ -47,10 +49,25 @@ def save_weights(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) -
     partial = path.with_suffix(".partial")
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
     full = {"schema": CARD_SCHEMA, **card, "weights_sha256": sha256_of(partial)}
-    partial_card = path.with_suffix(".json.partial")
-    partial_card.write_text(json.dumps(full, indent=2, ensure_ascii=False) + "\n")
     partial.replace(path)
-    partial_card.replace(card_path(path))
+    _write_card(path, full)
+
+
+def record_metric(path: Path, name: str, figures: dict[str, Any]) -> None:
+    """Add measured figures to the card of an existing checkpoint, under `metrics`.
+
+    Raises:
+        InputError: no such checkpoint.
+    """
+    card = read_card(path)
+    card["metrics"] = {**card.get("metrics", {}), name: figures}
+    _write_card(path, card)
+
+
+def _write_card(path: Path, card: dict[str, Any]) -> None:
+    partial = path.with_suffix(".json.partial")
+    partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    partial.replace(card_path(path))
 
 
 def read_card(path: Path) -> dict[str, Any]:

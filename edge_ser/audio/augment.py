@@ -41,7 +41,7 @@ def random_crop(signal: Signal, samples: int, random: Generator) -> Signal:
 
 
 def repeat_to(signal: Signal, samples: int) -> Signal:
-    """Repeat a signal to exactly `samples`; never padded with zeros, which would tell its length."""
+    """Repeat a signal to exactly `samples`; padding with zeros would tell its length."""
     return np.resize(signal, samples)
 
 

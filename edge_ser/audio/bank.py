@@ -90,7 +90,7 @@ class Bank:
 
     def batch(self, items: NDArray[np.int64]) -> Signal:
         """(len(items), samples) float32 in [-1, 1]."""
-        return self.audio[items].astype(np.float32) / 32767
+        return self.audio[items].astype(np.float32) / np.float32(32767)
 
     def made_only_of(self, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Items all of whose source clips are allowed, e.g. those of the training speakers."""
@@ -203,7 +203,7 @@ class _Worker:
         if index not in self.decoded:
             audio = read_audio(self.clips[index].path)
             self.decoded[index] = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
-        return self.decoded[index].astype(np.float32) / 32767
+        return self.decoded[index].astype(np.float32) / np.float32(32767)
 
     def item(self, k: int) -> NDArray[np.int16]:
         recipe, random = self.plan[k], np.random.default_rng([self.spec.seed, k])

@@ -52,7 +52,7 @@ def distill(
 ) -> Wav2Small:
     """A trained student; takes up what `folder` holds of the same run."""
     torch.manual_seed(seed)
-    student = build_student(student_name).to(memory_format=torch.channels_last)
+    student = build_student(student_name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss_of(random: Generator) -> Tensor:
         items = random.choice(lesson.training, schedule.batch)

@@ -43,7 +43,7 @@ def train_cnn(
 ) -> EmotionCnn:
     """One trained network; takes up what `folder` holds of the same run."""
     torch.manual_seed(seed)
-    model = EmotionCnn(config).to(memory_format=torch.channels_last)
+    model = EmotionCnn(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     items = bank.made_only_of(labels.trainable)
 
     def loss_of(random: Generator) -> Tensor:

@@ -14,10 +14,10 @@ from tqdm import tqdm
 from edge_ser import DIMENSIONS
 from edge_ser.audio.corpus import Clip
 from edge_ser.audio.files import read_audio
+from edge_ser.evaluation.discrimination import discrimination, with_interval
 from edge_ser.metrics import ccc
 from edge_ser.teachers.cnn import EmotionCnn
 from edge_ser.teachers.cross_validation import FINAL, baseline_run, load_run, teacher_runs
-from edge_ser.teachers.discrimination import discrimination, with_interval
 from edge_ser.teachers.embedded import EmbeddedTeacher
 from edge_ser.teachers.emodb import FOLDS, labels_without, read_duration_safe
 

@@ -1,0 +1,80 @@
+"""`edge-ser evaluate`: a model against its teacher, and both against emotion categories."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = """\
+  edge-ser evaluate my/wav2small.safetensors --audio recordings/
+  edge-ser evaluate bundle.tar.gz --engine litert --audio recordings/ --json scores.json
+  edge-ser evaluate fold/wav2small.safetensors --teacher fold/teacher.safetensors \\
+      --audio data/emodb --speakers emodb/03 emodb/08 --seconds 2
+A manifest.csv with path, speaker and emotion columns adds intervals over speakers and AUCs."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("model", type=Path, help="student .safetensors, bundle folder or .tar.gz")
+    parser.add_argument("--audio", type=Path, nargs="+", required=True, help="folders of audio")
+    parser.add_argument(
+        "--teacher", default="default", help="'default' or a teacher's .safetensors"
+    )
+    parser.add_argument("--engine", help="runtime for a bundle (default: first one present)")
+    parser.add_argument(
+        "--speakers", nargs="+", metavar="CORPUS/SPEAKER", help="score only these speakers"
+    )
+    parser.add_argument("--seconds", type=float, help="use only the beginning of each file")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument(
+        "--record-in", type=Path, metavar="CHECKPOINT",
+        help="also add the figures to this checkpoint's card, under the name given by --as",
+    )  # fmt: skip
+    parser.add_argument("--as", dest="name", default="evaluation", help="(default: %(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score, print, write."""
+    from edge_ser.audio.corpus import read_corpus
+    from edge_ser.checkpoint import record_metric
+    from edge_ser.errors import InputError
+    from edge_ser.evaluation.agreement import agreement_report, predict_all
+    from edge_ser.evaluation.predictors import predictor_of
+    from edge_ser.teachers import load_teacher
+
+    clips = [clip for folder in args.audio for clip in read_corpus(folder)]
+    if args.speakers:
+        clips = [clip for clip in clips if clip.speaker in args.speakers]
+        if not clips:
+            raise InputError(f"no clips of the speakers {', '.join(args.speakers)}")
+    teacher = load_teacher(args.teacher)
+    predictors = {"model": predictor_of(args.model, args.engine), "teacher": teacher.predict}
+    outputs = predict_all(predictors, clips, args.seconds)
+    report = agreement_report(outputs["model"], outputs["teacher"], clips)
+    report["teacher"] = {"id": teacher.id, "weights_sha256": teacher.weights_sha256}
+    _print(report)
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=2) + "\n")
+    if args.record_in:
+        record_metric(args.record_in, args.name, report)
+    return 0
+
+
+def _print(report: dict[str, Any]) -> None:
+    print(f"{report['clips']} clips, {report['speakers']} speakers")
+    print(f"  {'to the teacher':<30} {'CCC':>7} {'95 % interval':>18} {'PCC':>7} {'MAE':>7}")
+    for name, figure in report["to_teacher"].items():
+        value = figure["ccc"]
+        interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
+        print(
+            f"  {name:<30} {value['value']:>7.3f} {interval:>18} "
+            f"{figure['pcc']:>7.3f} {figure['mae']:>7.3f}"
+        )
+    if "auc_model" in report:
+        print(f"  {'AUC':<30} {'model':>7} {'95 % interval':>18} {'teacher':>7}")
+        for name, value in report["auc_model"].items():
+            interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
+            teacher = report["auc_teacher"][name]["value"]
+            print(f"  {name:<30} {value['value']:>7.3f} {interval:>18} {teacher:>7.3f}")

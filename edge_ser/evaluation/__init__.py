@@ -1,0 +1,1 @@
+"""Scoring a model against a teacher and against emotion categories."""
