@@ -1,0 +1,107 @@
+"""A Debian arm64 system folder, made without root and without touching the host's own apt.
+
+A private apt configuration (own lists, own empty package state, signature checked against
+Debian's archive key) resolves and downloads; `dpkg-deb -x` unpacks. Package scripts do not
+run: an emulated process needs files only.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from device_tests.devices import DEBIAN_ARCHIVE_KEYRING, Device
+from device_tests.host_tools import run_tool
+
+DEFAULT_MIRROR = "http://deb.debian.org/debian"
+
+PACKAGES = ("python3", "libstdc++6")
+"""Named ones; apt adds what they depend on. The wheels bring their other libraries along."""
+
+_CORES = 4
+
+
+def make_root(device: Device, folder: Path, mirror: str = DEFAULT_MIRROR) -> None:
+    """Unpack the device's system into `folder`.
+
+    Args:
+        device: says which release.
+        folder: must exist and be empty.
+        mirror: address of a Debian archive.
+
+    Raises:
+        EnvironmentMissing: the download or the unpacking failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="edge-ser-apt-") as scratch:
+        for package in _download(device, Path(scratch), mirror):
+            run_tool(["dpkg-deb", "-x", package, folder])
+    _merge_usr(folder)
+    _write_cpuinfo(device, folder)
+
+
+def _download(device: Device, scratch: Path, mirror: str) -> list[Path]:
+    archives = scratch / "cache" / "archives"
+    for needed in (scratch / "state" / "lists" / "partial", archives / "partial"):
+        needed.mkdir(parents=True)
+    (scratch / "state" / "status").touch()
+    sources = scratch / "sources.list"
+    signed = f"[arch=arm64 signed-by={DEBIAN_ARCHIVE_KEYRING}]"
+    sources.write_text(f"deb {signed} {mirror} {device.release} main\n")
+    configuration = scratch / "apt.conf"
+    configuration.write_text(_configuration(scratch))
+    environment = {**os.environ, "APT_CONFIG": str(configuration)}
+    run_tool(["apt-get", "update"], environment)
+    install = ["apt-get", "-y", "--no-install-recommends", "--download-only", "install"]
+    run_tool([*install, *PACKAGES], environment)
+    return sorted(archives.glob("*.deb"))
+
+
+def _configuration(scratch: Path) -> str:
+    """Everything below `scratch`; of the host's settings only how it reaches the network."""
+    settings = {
+        "Dir::Etc::main": "/dev/null",
+        "Dir::Etc::parts": "/dev/null",
+        "Dir::Etc::sourcelist": f"{scratch}/sources.list",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::Etc::preferences": "/dev/null",
+        "Dir::Etc::preferencesparts": "/dev/null",
+        "Dir::Etc::trusted": "/dev/null",
+        "Dir::Etc::trustedparts": "/dev/null",
+        "Dir::State": f"{scratch}/state",
+        "Dir::State::status": f"{scratch}/state/status",
+        "Dir::Cache": f"{scratch}/cache",
+        "APT::Architecture": "arm64",
+        "APT::Architectures": "arm64",
+        "APT::Sandbox::User": "",
+        "APT::Update::Error-Mode": "any",
+        "Acquire::Languages": "none",
+    }
+    lines = [f'{name} "{value}";' for name, value in settings.items()]
+    network = [run_tool(["apt-config", "dump", f"Acquire::{kind}"]) for kind in ("http", "https")]
+    return "\n".join([*lines, *network]) + "\n"
+
+
+def _merge_usr(folder: Path) -> None:
+    """Newer releases keep all libraries under /usr and link the old places there."""
+    for name in ("lib", "bin", "sbin"):
+        place = folder / name
+        if not place.exists() and (folder / "usr" / name).is_dir():
+            place.symlink_to(Path("usr") / name)
+
+
+def _write_cpuinfo(device: Device, folder: Path) -> None:
+    """qemu passes the host's /proc/cpuinfo through; ONNX Runtime crashes on a foreign one."""
+    implementer, part = device.cpuinfo
+    core = (
+        "BogoMIPS\t: 108.00\n"
+        "Features\t: fp asimd evtstrm crc32 cpuid\n"
+        f"CPU implementer\t: {implementer}\n"
+        "CPU architecture: 8\n"
+        "CPU variant\t: 0x0\n"
+        f"CPU part\t: {part}\n"
+        "CPU revision\t: 3\n"
+    )
+    (folder / "proc").mkdir(exist_ok=True)
+    cores = (f"processor\t: {index}\n{core}" for index in range(_CORES))
+    (folder / "proc" / "cpuinfo").write_text("\n".join(cores))
