@@ -7,6 +7,7 @@ two are mixed.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from types import ModuleType, TracebackType
@@ -142,8 +143,6 @@ class Microphone:
         if self._stream is None:
             return
         # A device that has vanished may fail to close: there is nothing left to save then.
-        try:
+        with contextlib.suppress(self._sounddevice.PortAudioError):
             self._stream.close()
-        except self._sounddevice.PortAudioError:
-            pass
         self._stream = None

@@ -73,10 +73,12 @@ def explain(error: Exception, device: str) -> EdgeSerError:
         error: as raised by sounddevice: arguments (text, code?, (host API, code, text)?).
         device: its name, for the sentence.
     """
-    code = error.args[1] if len(error.args) > 1 else None
+    code: int | None = error.args[1] if len(error.args) > 1 else None
     text = str(error.args[0]) if error.args else type(error).__name__
     if len(error.args) > 2:
         text = f"{text}: {error.args[2][2]}"
-    sentence, hint = _CODES.get(code, ("the microphone cannot be used", _LIST))
+    sentence, hint = ("the microphone cannot be used", _LIST)
+    if code is not None:
+        sentence, hint = _CODES.get(code, (sentence, hint))
     shown = "" if code is None else f", PortAudio {code}"
     return AudioDeviceError(f"{device}: {sentence} ({text}{shown})", hint)

@@ -110,10 +110,22 @@ class Summary:
     def sentence(self) -> str:
         """One line for people."""
         text = (
-            f"{self.windows} windows ({self.partial} partial) over {self.seconds:.1f} s of audio; "
-            f"{self.skipped} skipped, {self.dropped} samples dropped, "
-            f"{self.overflows} overflows, {self.clipped} clipped samples"
+            f"{self.windows} window{'s' * (self.windows != 1)} ({self.partial} partial) "
+            f"over {self.seconds:.1f} s of audio; {self.skipped} skipped, "
+            f"{self.dropped} samples dropped, {self.overflows} overflows, "
+            f"{self.clipped} clipped samples"
         )
         if self.windows:
             text += f"; inference median {self.median_ms:.1f} ms, slowest {self.slowest_ms:.1f} ms"
         return text
+
+
+def lost(state: Reading | Meter) -> list[str]:
+    """What has gone wrong so far, in words, e.g. ["dropped 120", "clipped 3"]; often nothing."""
+    counts = {
+        "dropped": state.dropped,
+        "overflows": state.overflows,
+        "skipped": state.skipped,
+        "clipped": state.clipped,
+    }
+    return [f"{name} {count}" for name, count in counts.items() if count]

@@ -47,6 +47,7 @@ class Recorder:
             )
         self.path = path
         self._left = limit
+        self._empty = True
         try:
             self._file: Any = soundfile.SoundFile(
                 path, mode="w", samplerate=SAMPLE_RATE, channels=1, subtype="FLOAT"
@@ -67,6 +68,7 @@ class Recorder:
         if len(kept):
             self._file.write(kept)
             self._left -= len(kept)
+            self._empty = False
 
     def __enter__(self) -> Self:
         return self
@@ -78,3 +80,6 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+        if self._empty:
+            # A stream that never started must not block the name for the next attempt.
+            self.path.unlink(missing_ok=True)

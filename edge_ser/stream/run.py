@@ -6,6 +6,7 @@ summary) goes to standard error, so that `--json` can be piped.
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from edge_ser.stream.session import Session
 from edge_ser.stream.stopping import StopRequest
 from edge_ser.stream.terminal import Terminal
 from edge_ser.stream.text_lines import TextLines
-from edge_ser.stream.windows import SHORTEST_CLIP, WindowScheduler, samples_of
+from edge_ser.stream.windows import SHORTEST_SECONDS, WindowScheduler
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,10 @@ def run_stream(options: StreamOptions) -> None:
         BundleRefused: the bundle is corrupt or incompatible.
         AudioDeviceError: the microphone failed.
     """
-    if options.seconds is not None and samples_of(options.seconds) < SHORTEST_CLIP:
+    if options.seconds is not None and not SHORTEST_SECONDS <= options.seconds < math.inf:
         raise InputError(
-            f"--duration {options.seconds:g} is too short", "a model needs at least 0.5 s"
+            f"--duration {options.seconds:g} is not a time to stop after",
+            f"a model needs at least {SHORTEST_SECONDS:g} s; leave it out to go on until the end",
         )
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequest())
@@ -85,8 +87,8 @@ def run_stream(options: StreamOptions) -> None:
             open_bundle(options.bundle or shipped("bundle"), options.expect_sha256)
         )
         manifest = bundle.manifest
-        window = manifest.window_seconds if options.window_seconds is None else options.window_seconds
-        hop = manifest.hop_seconds if options.hop_seconds is None else options.hop_seconds
+        window = _first(options.window_seconds, manifest.window_seconds)
+        hop = _first(options.hop_seconds, manifest.hop_seconds)
         scheduler = WindowScheduler(window, hop)
         engine = load_engine(bundle, options.engine, options.artefact, options.threads)
         recorder = None
@@ -119,6 +121,10 @@ def run_stream(options: StreamOptions) -> None:
     _say(summary.sentence())
 
 
+def _first(chosen: float | None, default: float) -> float:
+    return default if chosen is None else chosen
+
+
 def _source(options: StreamOptions) -> Source:
     if options.file is not None:
         return AudioFile(options.file, realtime=options.realtime)
@@ -137,7 +143,7 @@ def _sink(options: StreamOptions, source: Source) -> Sink:
 def _announce(info: StreamInfo) -> None:
     engine = f"{info.engine} {info.engine_version}".rstrip()
     _say(
-        f"{info.model} ({info.artefact}) on {engine}; listening to {info.source}; "
+        f"{info.model} ({info.artefact}) on {engine}; audio from {info.source}; "
         f"window {info.window_seconds:g} s, hop {info.hop_seconds:g} s"
     )
     if info.recording:

@@ -22,7 +22,7 @@ from edge_ser.stream.protocols import Predictor, Sink, Source
 from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary
 from edge_ser.stream.recorder import Recorder
 from edge_ser.stream.resampler import StreamResampler
-from edge_ser.stream.windows import SHORTEST_CLIP, WindowScheduler, samples_of
+from edge_ser.stream.windows import SHORTEST_SECONDS, WindowScheduler, samples_of
 
 IDLE_SECONDS = 0.02
 """Pause when a live source has nothing new; bounds the delay that the loop adds."""
@@ -99,7 +99,7 @@ class Session:
         if ended and self._windows == 0:
             raise InputError(
                 f"{source.label} holds {self._scheduler.received / SAMPLE_RATE:.2f} s of audio",
-                f"a model needs at least {SHORTEST_CLIP / SAMPLE_RATE:g} s",
+                f"a model needs at least {SHORTEST_SECONDS:g} s",
             )
         return summary
 

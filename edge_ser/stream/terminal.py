@@ -71,9 +71,10 @@ class Terminal:
         if self._fixed is not None:
             return self._fixed
         try:
-            return tuple(os.get_terminal_size(self._output.fileno()))
+            size = os.get_terminal_size(self._output.fileno())
         except OSError:
             return (80, 24)
+        return (size.columns, size.lines)
 
     def _draw(self) -> None:
         if self._state is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from edge_ser import DIMENSIONS
 from edge_ser.stream.bars import bar, meter_position, sparkline
 from edge_ser.stream.level import FLOOR_DBFS
-from edge_ser.stream.reading import Meter, Reading, StreamInfo
+from edge_ser.stream.reading import Meter, Reading, StreamInfo, lost
 
 Segment = tuple[str, str]
 """(text, style name); style "" is plain."""
@@ -68,10 +68,10 @@ def _one_line(state: ViewState) -> Line:
     reading = state.reading
     if reading is None:
         return [(_age(state) + " listening", "dim")]
-    values: Line = [(f"{_age(state)} ", "dim")]
+    values: Line = [(_age(state), "dim")]
     for name in DIMENSIONS:
-        values += [(f" {name[0].upper()} ", name), (f"{getattr(reading, name):.2f}", "")]
-    return [*values, *_losses(state, unicode=False)]
+        values += [(f"  {name[0].upper()} ", name), (f"{getattr(reading, name):.2f}", "")]
+    return [*values, ("  " + ", ".join(lost(reading)), "warning")]
 
 
 def _title(state: ViewState, unicode: bool) -> Line:
@@ -146,18 +146,9 @@ def _level(state: ViewState, width: int, unicode: bool) -> Line:
 def _losses(state: ViewState, unicode: bool) -> Line:
     """What was lost so far, or how young the window still is."""
     meter, between = state.meter, " · " if unicode else ", "
-    lost = [] if meter is None else [
-        f"{name} {count}"
-        for name, count in (
-            ("dropped", meter.dropped),
-            ("overflows", meter.overflows),
-            ("skipped", meter.skipped),
-            ("clipped", meter.clipped),
-        )
-        if count
-    ]
-    if lost:
-        return [("  " + between.join(lost), "warning")]
+    losses = [] if meter is None else lost(meter)
+    if losses:
+        return [("  " + between.join(losses), "warning")]
     if meter is not None and meter.seconds < state.info.window_seconds:
         return [(f"  warming up, {meter.seconds:.1f} of {state.info.window_seconds:g} s", "dim")]
     speed = "" if state.reading is None else f"{between}{state.reading.inference_ms:.0f} ms each"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary
+from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary, lost
 
 
 def text_line(reading: Reading) -> str:
@@ -14,17 +14,7 @@ def text_line(reading: Reading) -> str:
         f"valence {reading.valence:.3f}  level {reading.level_dbfs:6.1f} dB"
     )
     marks = ["partial"] if reading.partial else []
-    marks += [
-        f"{name} {count}"
-        for name, count in (
-            ("dropped", reading.dropped),
-            ("overflows", reading.overflows),
-            ("skipped", reading.skipped),
-            ("clipped", reading.clipped),
-        )
-        if count
-    ]
-    return "  ".join([line, *marks])
+    return "  ".join([line, *marks, *lost(reading)])
 
 
 class TextLines:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from edge_ser import SAMPLE_RATE
 from edge_ser.errors import InputError
 
-SHORTEST_CLIP = SAMPLE_RATE // 2
+SHORTEST_SECONDS = 0.5
+SHORTEST_CLIP = round(SHORTEST_SECONDS * SAMPLE_RATE)
 """Samples: below this no engine accepts a clip."""
 
 FIRST_WINDOW = SAMPLE_RATE
@@ -61,7 +62,7 @@ class WindowScheduler:
     """
 
     def __init__(self, window_seconds: float, hop_seconds: float) -> None:
-        if not SHORTEST_CLIP / SAMPLE_RATE <= window_seconds <= LONGEST_SECONDS:
+        if not SHORTEST_SECONDS <= window_seconds <= LONGEST_SECONDS:
             raise InputError(
                 f"a window of {window_seconds:g} s is not supported", "use 0.5 to 60 seconds"
             )

@@ -1,0 +1,296 @@
+"""Stand-ins for the model and for PortAudio, and a private PulseAudio as a real microphone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_ser.errors import EnvironmentMissing
+from edge_ser.models import shipped
+from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary
+
+INFO = StreamInfo(
+    model="wav2small",
+    engine="fake",
+    engine_version="1.0",
+    artefact="model.int8.tflite",
+    source="USB microphone",
+    source_rate=48_000,
+    window_seconds=5.0,
+    hop_seconds=0.5,
+    live=True,
+)
+
+
+@dataclass
+class FakeEngine:
+    """A model whose answer identifies its samples: (rms, first, last)."""
+
+    name: str = "fake"
+    version: str = "1.0"
+    artefact: str = "model.int8.tflite"
+    before: Callable[[], None] = lambda: None
+
+    def predict(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(samples,) -> (3,)."""
+        self.before()
+        rms = np.sqrt(np.mean(np.square(audio, dtype=np.float64)))
+        return np.array([rms, audio[0], audio[-1]], dtype=np.float32)
+
+
+@dataclass
+class KeepingSink:
+    """Keeps everything it is told."""
+
+    infos: list[StreamInfo] = field(default_factory=list)
+    meters: list[Meter] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    summaries: list[Summary] = field(default_factory=list)
+
+    def start(self, info: StreamInfo) -> None:
+        """Keep."""
+        self.infos.append(info)
+
+    def meter(self, meter: Meter) -> None:
+        """Keep."""
+        self.meters.append(meter)
+
+    def reading(self, reading: Reading) -> None:
+        """Keep."""
+        self.readings.append(reading)
+
+    def finish(self, summary: Summary) -> None:
+        """Keep."""
+        self.summaries.append(summary)
+
+
+def sample_reading(**changes: Any) -> Reading:
+    """A plausible reading, some fields changed."""
+    values: dict[str, Any] = {
+        "start_sample": 0,
+        "end_sample": 80_000,
+        "t": 5.0,
+        "arousal": 0.62,
+        "dominance": 0.55,
+        "valence": 0.41,
+        "partial": False,
+        "level_dbfs": -23.4,
+        "clipped": 0,
+        "dropped": 0,
+        "overflows": 0,
+        "skipped": 0,
+        "inference_ms": 6.0,
+    }
+    return Reading(**{**values, **changes})
+
+
+class PortAudioError(Exception):
+    """As sounddevice's: (text, code, (host API, host code, host text))."""
+
+
+class FakePortAudio(ModuleType):
+    """A `sounddevice` that plays what a test puts into it.
+
+    Attributes:
+        devices: as `sounddevice.query_devices()` gives them.
+        refused: rate -> error that opening at this rate raises; None stands for any rate.
+        signal: (frames, channels) delivered at once when a stream starts.
+        overflow_blocks: how many of the delivered blocks report an input overflow.
+        streams: the opened streams, oldest first.
+    """
+
+    BLOCK = 512
+    PortAudioError = PortAudioError
+
+    def __init__(self) -> None:
+        super().__init__("sounddevice")
+        self.devices: list[dict[str, Any]] = [
+            device(0, "HDMI output", inputs=0),
+            device(1, "USB Audio: - (hw:1,0)", inputs=1, rate=48_000.0),
+            device(2, "pulse", inputs=32, rate=44_100.0),
+        ]
+        self.default = SimpleNamespace(device=[1, 0])
+        self.refused: dict[float | None, PortAudioError] = {}
+        self.refused_start: PortAudioError | None = None
+        self.signal: NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
+        self.overflow_blocks = 0
+        self.vanish_after_signal = False
+        self.streams: list[Any] = []
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        """All devices."""
+        return self.devices
+
+    def query_hostapis(self) -> tuple[dict[str, Any], ...]:
+        """One host API."""
+        return ({"name": "ALSA", "default_input_device": 1},)
+
+    def InputStream(self, **settings: Any) -> Any:
+        """Open a stream, unless the test refuses it."""
+        for rate in (settings["samplerate"], None):
+            if rate in self.refused:
+                raise self.refused[rate]
+        stream = FakeInputStream(self, settings)
+        self.streams.append(stream)
+        return stream
+
+
+class FakeInputStream:
+    """Delivers the module's signal through the callback when it is started."""
+
+    def __init__(self, module: FakePortAudio, settings: dict[str, Any]) -> None:
+        self.module = module
+        self.settings = settings
+        self.closed = False
+
+    def start(self) -> None:
+        """Deliver the signal in blocks."""
+        if self.module.refused_start is not None:
+            raise self.module.refused_start
+        for number, at in enumerate(range(0, len(self.module.signal), FakePortAudio.BLOCK)):
+            block = self.module.signal[at : at + FakePortAudio.BLOCK]
+            status = SimpleNamespace(input_overflow=number < self.module.overflow_blocks)
+            self.settings["callback"](block, len(block), None, status)
+        if self.module.vanish_after_signal:
+            self.settings["finished_callback"]()
+
+    def close(self) -> None:
+        """Remember it."""
+        self.closed = True
+
+
+def device(index: int, name: str, inputs: int, rate: float = 48_000.0) -> dict[str, Any]:
+    """A row of `sounddevice.query_devices()`."""
+    return {
+        "index": index,
+        "name": name,
+        "hostapi": 0,
+        "max_input_channels": inputs,
+        "default_samplerate": rate,
+    }
+
+
+@pytest.fixture
+def fake_portaudio(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
+    """`import sounddevice` gives the stand-in."""
+    fake = FakePortAudio()
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    return fake
+
+
+@pytest.fixture
+def fake_model(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """`edge-ser stream` gets a `FakeEngine`, whatever the bundle."""
+    from edge_ser.stream import run
+
+    engine = FakeEngine()
+    manifest = SimpleNamespace(name="wav2small", window_seconds=5.0, hop_seconds=0.5)
+
+    class FakeBundle:
+        def __enter__(self) -> Any:
+            return SimpleNamespace(manifest=manifest)
+
+        def __exit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(run, "open_bundle", lambda *_: FakeBundle())
+    monkeypatch.setattr(run, "shipped", Path)
+    monkeypatch.setattr(run, "load_engine", lambda *_: engine)
+    return engine
+
+
+@pytest.fixture(scope="session")
+def stream_bundle(repository: Path) -> Path:
+    """The bundle inside the package, or the one a developer has just exported to work/dev."""
+    try:
+        return shipped("bundle")
+    except EnvironmentMissing:
+        folder = repository / "work" / "dev" / "bundle"
+        if (folder / "manifest.json").is_file():
+            return folder
+    pytest.skip("no bundle in edge_ser/models (make one: edge-ser export --target rpi)")
+
+
+@dataclass(frozen=True)
+class LoopbackSound:
+    """A sound system whose microphone hears what is played into it.
+
+    Attributes:
+        environment: for subprocesses that should use it.
+        daemon: the sound server.
+    """
+
+    environment: dict[str, str]
+    daemon: subprocess.Popen[bytes]
+
+    def unplug(self) -> None:
+        """The sound system dies, as when a device is pulled out."""
+        self.daemon.kill()
+
+    def play(self, path: Path) -> subprocess.Popen[bytes]:
+        """Start playing a file."""
+        return subprocess.Popen(["paplay", str(path)], env=self.environment)
+
+
+@pytest.fixture
+def loopback_sound(tmp_path: Path) -> Iterator[LoopbackSound]:
+    """A private PulseAudio: null sink, its monitor as default microphone, ALSA on top of it."""
+    missing = [name for name in ("pulseaudio", "paplay", "pactl") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(
+            f"no {', '.join(missing)} for a loopback microphone: sudo apt install pulseaudio "
+            "pulseaudio-utils libportaudio2 libasound2-plugins"
+        )
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    (tmp_path / ".asoundrc").write_text(
+        "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
+    )
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+    environment = {
+        **kept,
+        "HOME": str(tmp_path),
+        "XDG_RUNTIME_DIR": str(runtime),
+        "PULSE_SERVER": f"unix:{runtime}/native",
+    }
+    daemon = subprocess.Popen(
+        [
+            *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
+            *("--disable-shm=yes", "--realtime=no", "--high-priority=no", "--log-target=stderr"),
+            *("-L", f"module-native-protocol-unix socket={runtime}/native auth-anonymous=1"),
+            *("-L", "module-null-sink sink_name=loopback rate=48000 channels=2"),
+        ],
+        env=environment,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        _wait_for_daemon(daemon, environment)
+        yield LoopbackSound(environment, daemon)
+    finally:
+        daemon.terminate()
+        daemon.communicate(timeout=10)
+
+
+def _wait_for_daemon(daemon: subprocess.Popen[bytes], environment: dict[str, str]) -> None:
+    """Until it takes commands; its own words if it never does."""
+    command = ["pactl", "set-default-source", "loopback.monitor"]
+    for _ in range(100):
+        if subprocess.run(command, env=environment, capture_output=True).returncode == 0:
+            return
+        if daemon.poll() is not None:
+            break
+        time.sleep(0.1)
+    daemon.terminate()
+    words = daemon.communicate(timeout=10)[1].decode(errors="replace")
+    pytest.fail(f"the private PulseAudio does not answer: {words[-1000:]}")
