@@ -23,7 +23,7 @@ from system_packages import report_missing
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 11)
-CPU_GIGABYTES = 3.5
+CPU_GIGABYTES = 4.0
 CUDA_GIGABYTES = 10.0
 
 

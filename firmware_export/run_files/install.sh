@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: run/install.sh [options]
+usage: bash run/install.sh [options]
 
   --prefix DIR                where to install (default ~/.local/share/edge-ser)
   --install-system-packages   let apt-get install what is missing (asks sudo)
@@ -13,7 +13,7 @@ usage: run/install.sh [options]
   --service                   also start a user service that listens from now on
   --help
 
-PYTHON=python3.12 run/install.sh chooses the interpreter (3.11, 3.12 or 3.13).
+PYTHON=python3.12 bash run/install.sh chooses the interpreter (3.11, 3.12 or 3.13).
 exit codes: 0 installed, 2 wrong option, 3 this system cannot run it, 4 the bundle is damaged
 USAGE
 }
@@ -32,20 +32,25 @@ install_system_packages=false
 service=false
 wheels=
 
-value_of() { # value_of OPTION [VALUE]
-  [[ -n ${2:-} ]] || fail 2 "$1 needs a folder"
-  printf '%s' "$2"
-}
-
 while [[ $# -gt 0 ]]; do
   case $1 in
-    --prefix) prefix=$(value_of "$@") && shift 2 ;;
-    --wheels) wheels=$(value_of "$@") && shift 2 ;;
-    --install-system-packages) install_system_packages=true && shift ;;
-    --service) service=true && shift ;;
-    --help) usage && exit 0 ;;
-    *) usage >&2 && fail 2 "unknown option $1" ;;
+    --prefix | --wheels)
+      [[ -n ${2:-} ]] || fail 2 "$1 needs a folder"
+      [[ $1 == --prefix ]] && prefix=$2 || wheels=$2
+      shift
+      ;;
+    --install-system-packages) install_system_packages=true ;;
+    --service) service=true ;;
+    --help)
+      usage
+      exit 0
+      ;;
+    *)
+      usage >&2
+      fail 2 "unknown option $1"
+      ;;
   esac
+  shift
 done
 [[ -z $wheels || -d $wheels ]] || fail 2 "no folder $wheels"
 prefix=$(realpath -m "$prefix")
@@ -114,7 +119,7 @@ check_system_packages() {
     sudo apt-get install -y $missing
   elif [[ $missing == *python3-venv* ]]; then
     fail 3 "missing system packages: $missing" "Install them:  $command" \
-      "or let this script do it:  run/install.sh --install-system-packages"
+      "or let this script do it:  bash run/install.sh --install-system-packages"
   else
     microphone_note="Microphones need one more package:  $command"
   fi
@@ -194,5 +199,5 @@ echo "Microphones: edge-ser stream --list-devices"
 if $service; then
   install_service
 else
-  echo "As a service from now on: run/install.sh --service"
+  echo "As a service from now on: bash run/install.sh --service"
 fi

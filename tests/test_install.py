@@ -1,0 +1,234 @@
+"""The installer in a bundle's run folder: what it refuses and why, what it writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from firmware_export.run_files import ReadmeValues, render_readme, write_run_files
+
+VALUES = ReadmeValues(
+    name="wav2small",
+    target="rpi",
+    version="0.1.0",
+    sizes={"model.int8.tflite": 125_000, "backbone.int8.tflite": 91_700},
+    drift="MAE 0.0011, largest 0.007, over 300 clips",
+    teacher="a teacher (Apache-2.0)",
+    licences=["corpus A: CC0-1.0", "corpus B: CC BY 4.0, by C"],
+)
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason=f"the installer is for Linux, this is {sys.platform}"
+)
+
+
+Answer = subprocess.CompletedProcess[str]
+INSTALL_SECONDS = 300
+
+
+class Bundle:
+    """A bundle folder with the installer in it, and a shell whose system can be faked."""
+
+    def __init__(self, root: Path, target: str) -> None:
+        self.root = root / "a bundle"
+        self.home = root / "home"
+        self.fakes = root / "fakes"
+        for folder in (self.home, self.fakes):
+            folder.mkdir()
+        write_run_files(self.root / "run", VALUES)
+        self.write_manifest(target)
+
+    def write_manifest(self, target: str) -> None:
+        """List every file with its hash, as an export does."""
+        files = {
+            path.relative_to(self.root).as_posix(): {
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest()
+            }
+            for path in self.root.rglob("*")
+            if path.is_file() and path.name != "manifest.json"
+        }
+        manifest = json.dumps({"target": target, "files": files})
+        (self.root / "manifest.json").write_text(manifest)
+
+    def fake(self, command: str, script: str) -> None:
+        """Put a program of that name in front of the real one."""
+        path = self.fakes / command
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def machine(self, kernel: str, bits: int) -> None:
+        """Pretend to be another machine."""
+        self.fake("uname", f"echo {kernel}")
+        self.fake("getconf", f"echo {bits}")
+
+    def install(self, *options: str, python: str = sys.executable) -> Answer:
+        """Run the installer as its reader would."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
+            "PATH": f"{self.fakes}:{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "PYTHON": python,
+        }
+        command = ["bash", str(self.root / "run" / "install.sh"), *options]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=INSTALL_SECONDS
+        )
+
+    @property
+    def untouched(self) -> bool:
+        """Nothing was written into the home folder."""
+        return not any(self.home.iterdir())
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    """A bundle for the Raspberry Pi on a machine that looks like one."""
+    bundle = Bundle(tmp_path, "rpi")
+    bundle.machine("aarch64", 64)
+    return bundle
+
+
+@pytest.mark.parametrize(
+    ("kernel", "bits"), [("armv6l", 32), ("armv7l", 32), ("aarch64", 32)], ids=str
+)
+def test_a_32_bit_system_is_refused_by_name(bundle: Bundle, kernel: str, bits: int) -> None:
+    bundle.machine(kernel, bits)
+    answer = bundle.install()
+    assert answer.returncode == 3
+    assert "32-bit operating system" in answer.stderr
+    assert "Raspberry Pi OS (64-bit)" in answer.stderr
+    assert bundle.untouched
+
+
+@pytest.mark.parametrize("kernel", ["x86_64", "riscv64"])
+def test_another_machine_is_refused(bundle: Bundle, kernel: str) -> None:
+    bundle.machine(kernel, 64)
+    answer = bundle.install()
+    assert answer.returncode == 3
+    assert f"this bundle is for rpi (aarch64), and this machine is {kernel}" in answer.stderr
+    assert bundle.untouched
+
+
+def test_an_unknown_target_is_refused(bundle: Bundle) -> None:
+    bundle.write_manifest("toaster")
+    answer = bundle.install()
+    assert answer.returncode == 4
+    assert "'toaster'" in answer.stderr
+
+
+def test_a_bundle_without_manifest_is_refused(bundle: Bundle) -> None:
+    (bundle.root / "manifest.json").unlink()
+    answer = bundle.install()
+    assert answer.returncode == 4
+    assert "missing or unreadable" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+        lambda path: path.write_bytes(path.read_bytes() + b"\n"),
+        lambda path: path.unlink(),
+    ],
+    ids=["cut short", "changed", "missing"],
+)
+def test_a_damaged_file_is_named_before_anything_is_installed(
+    bundle: Bundle, damage: Callable[[Path], None]
+) -> None:
+    damage(bundle.root / "run" / "requirements.txt")
+    answer = bundle.install()
+    assert answer.returncode == 4
+    assert "damaged or missing: run/requirements.txt" in answer.stderr
+    assert "copy it again" in answer.stderr
+    assert bundle.untouched
+
+
+def test_no_suitable_python(bundle: Bundle) -> None:
+    # A Python says by its exit code whether its version will do.
+    bundle.fake("python3.10", "exit 1")
+    answer = bundle.install(python="python3.10")
+    assert answer.returncode == 3
+    assert "no Python 3.11, 3.12 or 3.13 found" in answer.stderr
+    assert bundle.untouched
+
+
+def test_a_missing_venv_module_is_named_with_its_command(bundle: Bundle) -> None:
+    bundle.fake(
+        "python3.11",
+        f'case "$*" in *ensurepip*) exit 1;; *) exec {sys.executable} "$@";; esac',
+    )
+    answer = bundle.install(python="python3.11")
+    assert answer.returncode == 3
+    assert "sudo apt-get install -y python3-venv" in answer.stderr
+    assert "--install-system-packages" in answer.stderr
+    assert bundle.untouched
+
+
+def test_a_bundle_without_the_wheel_is_refused(bundle: Bundle) -> None:
+    answer = bundle.install()
+    assert answer.returncode == 4
+    assert "exactly one edge_ser-*.whl" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--fly"], "unknown option --fly"),
+        (["--prefix"], "--prefix needs a folder"),
+        (["--wheels", "/no/such/folder"], "no folder /no/such/folder"),
+    ],
+)
+def test_wrong_options(bundle: Bundle, options: list[str], message: str) -> None:
+    answer = bundle.install(*options)
+    assert answer.returncode == 2
+    assert message in answer.stderr
+    assert bundle.untouched
+
+
+def test_help_names_every_option(bundle: Bundle) -> None:
+    answer = bundle.install("--help")
+    assert answer.returncode == 0
+    for option in ("--prefix", "--install-system-packages", "--wheels", "--service"):
+        assert option in answer.stdout
+
+
+def test_run_files(bundle: Bundle) -> None:
+    run = bundle.root / "run"
+    names = {path.name for path in run.iterdir()}
+    assert names == {"install.sh", "requirements.txt", "edge-ser.service", "README.md"}
+    assert (run / "install.sh").stat().st_mode & stat.S_IXUSR
+
+
+def test_the_readme_says_what_the_bundle_is() -> None:
+    text = render_readme(VALUES)
+    assert text.startswith("# wav2small for rpi\n")
+    assert "| model.int8.tflite | 125,000 |" in text
+    assert VALUES.drift in text
+    assert VALUES.teacher in text
+    assert "- corpus B: CC BY 4.0, by C" in text
+    assert "Art. 5(1)(f)" in text
+    assert "$" not in text
+
+
+def test_the_service_unit_has_only_the_installers_placeholders(bundle: Bundle) -> None:
+    unit = (bundle.root / "run" / "edge-ser.service").read_text()
+    assert set(unit.split("@")[1::2]) == {"PREFIX", "BUNDLE"}
+    assert "stream --mic --json --bundle" in unit
+
+
+@pytest.fixture
+def machine_target() -> str:
+    """The target this machine can install."""
+    targets = {"x86_64": "linux-x86_64", "aarch64": "rpi"}
+    if platform.machine() not in targets:
+        pytest.skip(f"no export target for {platform.machine()}")
+    return targets[platform.machine()]
