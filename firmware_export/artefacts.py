@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from calibration.affine import affine
 from calibration.cache import CalibrationCache
 from edge_ser.bundle.manifest import BACKBONE_TABLES, ModelInfo, Quantisation, TensorInfo
+from edge_ser.errors import GateFailed
 from edge_ser.students.wav2small import Wav2Small
 from firmware_export import onnx_float, onnx_int8, tflite_backbone, tflite_hybrid
 from firmware_export.targets import BACKBONE_TFLITE, FLOAT_ONNX, INT8_ONNX, INT8_TFLITE
@@ -33,6 +35,8 @@ def write_models(
     tflite_hybrid.convert(student, cache, folder / INT8_TFLITE, metadata)
     tables = folder / BACKBONE_TABLES
     tflite_backbone.convert(student, cache, folder / BACKBONE_TFLITE, tables, metadata)
+    backbone = _backbone(tables, student.config.frontend.n_mels)
+    _check_codes(backbone, cache)
     any_length = _waveform(onnx_float.INPUT_NAME, onnx_float.OUTPUT_NAME, ("batch", "samples"))
     return {
         FLOAT_ONNX: any_length,
@@ -40,8 +44,27 @@ def write_models(
         INT8_TFLITE: _waveform(
             tflite_hybrid.INPUT_NAME, tflite_hybrid.OUTPUT_NAME, (1, tflite_hybrid.FIXED_SAMPLES)
         ),
-        BACKBONE_TFLITE: _backbone(tables, student.config.frontend.n_mels),
+        BACKBONE_TFLITE: backbone,
     }
+
+
+_BACKBONE_PATHS = {
+    "log_mel": "frontend",
+    "values": "backbone.projections.values",
+    "scores": "backbone.projections.scores",
+}
+
+
+def _check_codes(backbone: ModelInfo, cache: CalibrationCache) -> None:
+    """A converter that replaced the cache's ranges by its own would clip or waste the code."""
+    for tensor, path in _BACKBONE_PATHS.items():
+        found, wanted = backbone.quantisation[tensor], affine(*cache.ranges[path])
+        same_scale = abs(found.scale - wanted.scale) <= 1e-5 * wanted.scale
+        if not same_scale or found.zero_point != wanted.zero_point - 128:
+            raise GateFailed(
+                f"the converter gave {tensor} the code {found}, calibration says {wanted}",
+                "install the tested converter versions: pip install -c constraints.txt",
+            )
 
 
 def _waveform(source: str, result: str, shape: tuple[int | str, int | str]) -> ModelInfo:
