@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_ser import SAMPLE_RATE
 from edge_ser.audio.corpus import Clip, read_corpus
 from edge_ser.audio.files import read_audio
+from edge_ser.bundle import Bundle
+from edge_ser.bundle.golden import read_clip
+from edge_ser.checkpoint import sha256_of
 from edge_ser.drift.measure import DriftClip
-from edge_ser.errors import InputError
+from edge_ser.errors import EnvironmentMissing, InputError
+
+T = TypeVar("T")
 
 
 def to_window(audio: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
@@ -47,6 +55,56 @@ class FileClips:
             )
 
 
+GOLDEN = "golden"
+"""Folder name under which golden clips appear in a report."""
+
+
+def golden_clips(bundle: Bundle) -> list[DriftClip]:
+    """The bundle's own clips at their own length, `golden/NAME`."""
+    names = bundle.manifest.golden.clips
+    return [DriftClip(f"{GOLDEN}/{name}", read_clip(bundle, name)) for name in names]
+
+
+def golden_float_values(bundle: Bundle, artefact: str) -> dict[str, tuple[float, float, float]]:
+    """What the exporter's float model gave for the golden clips, by name of the drift clip."""
+    for key, values in bundle.manifest.golden.expected.items():
+        if key.endswith(f"/{artefact}"):
+            return {f"{GOLDEN}/{name}": adv for name, adv in values.items()}
+    return {}
+
+
+LABEL_NOTE = ("the label store's values belong to the whole files, the student's to the windows",)
+
+
+def fixed_window(bundle: Bundle) -> int | None:
+    """Samples that the bundle's waveform TFLite file takes; None when it has no such file."""
+    sizes = (model.fixed_samples for model in bundle.manifest.models.values())
+    return next((size for size in sizes if size is not None), None)
+
+
+def length_notes(window: int | None, bundle: Bundle) -> tuple[str, ...]:
+    """What a reader must know of the clips' lengths."""
+    fixed = fixed_window(bundle)
+    if fixed is None:
+        return ()
+    seconds = fixed / SAMPLE_RATE
+    if window is None:
+        return (
+            f"clips have their own length: those that do not last {seconds:g} s ran through "
+            "backbone + host in the int8 TFLite step too",
+        )
+    return (
+        f"every clip is cut or repeated to {seconds:g} s, the only length that the hybrid "
+        "TFLite file takes",
+    )
+
+
+def describe(files: Sequence[Clip]) -> tuple[str, ...]:
+    """One line for each corpus."""
+    counts = Counter(clip.corpus for clip in files)
+    return tuple(f"{corpus}, {count} files" for corpus, count in counts.items())
+
+
 def name_of(clip: Clip) -> str:
     """Unique over corpora and the same on every machine: `emodb/audio/03a01Fa.flac`."""
     return f"{clip.corpus}/{clip.name}"
@@ -70,8 +128,37 @@ def find_files(folders: Sequence[Path], limit: int | None) -> tuple[Clip, ...]:
     return tuple(spread(found, limit))
 
 
-def spread(items: Sequence[Clip], limit: int | None) -> list[Clip]:
+def spread(items: Sequence[T], limit: int | None) -> list[T]:
     """At most `limit` of them, evenly spaced, the first included."""
     if limit is None or len(items) <= limit:
         return list(items)
     return [items[index * len(items) // limit] for index in range(limit)]
+
+
+def teacher_labels(store: Path, files: Sequence[Clip]) -> dict[str, NDArray[np.float32]]:
+    """A label store's values by clip name; matched by the SHA-256 of the files' bytes.
+
+    Raises:
+        InputError: no store, a damaged one, of several teachers, or none of the files in it.
+        EnvironmentMissing: pyarrow is not installed.
+    """
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise EnvironmentMissing(
+            "reading a label store needs pyarrow", "pip install 'edge-ser[train]'"
+        ) from error
+    from edge_ser.distillation.label_store import LabelStore
+
+    values = LabelStore(store).adv_of([sha256_of(clip.path) for clip in files])
+    known = {
+        name_of(clip): row
+        for clip, row in zip(files, values, strict=True)
+        if not np.isnan(row).any()
+    }
+    if not known:
+        raise InputError(
+            f"{store} holds no label for any of the {len(files)} files",
+            "label the same audio: edge-ser label AUDIO_FOLDER --store FOLDER",
+        )
+    return known

@@ -1,0 +1,196 @@
+"""`edge-ser drift`: how far each step from teacher to device moves the predictions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_ser.bundle import Bundle
+    from edge_ser.drift.assemble import Scope
+    from edge_ser.drift.chain import Step
+    from edge_ser.drift.measure import ClipSet
+    from edge_ser.drift.report import DriftReport
+
+EXAMPLES = """\
+  edge-ser drift bundles/rpi                                # golden and probe clips
+  edge-ser drift bundles/rpi --audio recordings --out report
+  edge-ser drift bundles/rpi --audio recordings --labels labels/
+  edge-ser drift bundles/rpi --audio recordings --fail-under 0.9995 --json   # in CI
+exit code: 0 every step keeps the limits, 1 one does not, 2 unusable input,
+3 a package is missing, 4 the bundle was refused"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "bundle", nargs="?", type=Path, help="folder or .tar.gz; default: the one shipped"
+    )
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder of audio (repeatable); default: the bundle's golden clips and the probes",
+    )
+    parser.add_argument(
+        "--labels", type=Path, metavar="STORE", help="label store with the teacher's values"
+    )
+    parser.add_argument(
+        "--teacher",
+        metavar="NAME",
+        help="run a teacher: 'default' or its .safetensors (default: only with --labels)",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="the bundle's .safetensors, for the float torch step; default: the shipped one "
+        "if the bundle was made from it",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("drift"), metavar="DIR", help="for the report (./drift)"
+    )
+    parser.add_argument(
+        "--fail-under",
+        type=float,
+        metavar="CCC",
+        help="lowest CCC against float in any dimension; default 0.999, on 200 clips or more",
+    )
+    parser.add_argument("--max-mae", type=float, default=0.004, help="largest MAE (0.004)")
+    parser.add_argument("--max-error", type=float, default=0.02, help="largest error (0.02)")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N clips, evenly spaced")
+    parser.add_argument(
+        "--perturbation-clips",
+        type=int,
+        default=50,
+        metavar="N",
+        help="at most N clips under perturbations (50); 0 leaves them out",
+    )
+    parser.add_argument(
+        "--own-length",
+        action="store_true",
+        help="leave clips as long as they are, instead of cutting or repeating them to the "
+        "hybrid TFLite file's window; other lengths then run through backbone + host",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the perturbations (0)")
+    parser.add_argument("--threads", type=int, default=1, help="per runtime (1)")
+    parser.add_argument("--json", action="store_true", help="drift.json on standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, write the report, say the verdict."""
+    from edge_ser.bundle import open_bundle
+    from edge_ser.drift.report import write
+    from edge_ser.models import shipped
+
+    with open_bundle(args.bundle or shipped("bundle")) as bundle:
+        report = _measure(args, bundle)
+    files = write(report, args.out)
+    if args.json:
+        print(json.dumps(report.to_dict(), ensure_ascii=False))
+    else:
+        print(_text(report))
+        print("\n".join(f"  {path}" for path in files))
+    return 0 if report.verdict.passed else 1
+
+
+def _measure(args: argparse.Namespace, bundle: Bundle) -> DriftReport:
+    from edge_ser.drift import clips as clip_sets
+    from edge_ser.drift.assemble import build_report
+    from edge_ser.drift.chain import FLOAT_ARTEFACT, build_chain, shipped_checkpoint
+
+    clips, corpora, notes, labels = _clips(args, bundle)
+    chain = build_chain(
+        bundle,
+        teacher=labels,
+        checkpoint=args.checkpoint or shipped_checkpoint(bundle),
+        golden=None if args.audio else clip_sets.golden_float_values(bundle, FLOAT_ARTEFACT),
+        threads=args.threads,
+    )
+    name = (args.bundle or Path("the shipped bundle")).name
+    facts = {"bundle": f"{name}, SHA-256 {bundle.sha256}"}
+    return build_report(bundle, chain, clips, corpora, _scope(args), facts, notes)
+
+
+def _clips(
+    args: argparse.Namespace, bundle: Bundle
+) -> tuple[ClipSet, tuple[str, ...], tuple[str, ...], Step | None]:
+    """What to measure on, in words too, and the teacher's step."""
+    from edge_ser.drift import clips as clip_sets
+    from edge_ser.drift.chain import label_step, teacher_step
+    from edge_ser.errors import InputError
+
+    if args.labels and args.teacher:
+        raise InputError("--labels and --teacher both name a teacher", "give one of them")
+    teacher = teacher_step(args.teacher) if args.teacher else None
+    if not args.audio:
+        if args.labels:
+            raise InputError("--labels needs the labelled audio", "add --audio DIR")
+        chosen, line = _probes(bundle)
+        return chosen, (line,), (), teacher
+    files = clip_sets.find_files(args.audio, args.limit)
+    window = None if args.own_length else clip_sets.fixed_window(bundle)
+    notes = clip_sets.length_notes(window, bundle)
+    if args.labels:
+        teacher = label_step(clip_sets.teacher_labels(args.labels, files))
+        notes += clip_sets.LABEL_NOTE if window else ()
+    return clip_sets.FileClips(files, window), clip_sets.describe(files), notes, teacher
+
+
+def _probes(bundle: Bundle) -> tuple[ClipSet, str]:
+    """Golden clips and, where scipy is there to synthesise them, the other probes."""
+    from edge_ser.drift.clips import golden_clips
+    from edge_ser.drift.measure import DriftClip
+
+    golden = golden_clips(bundle)
+    line = f"{len(golden)} golden clips of the bundle"
+    try:
+        from firmware_export.probes import probe_clips
+    except ImportError:
+        return golden, line
+    known = set(bundle.manifest.golden.clips)
+    others = [
+        DriftClip(f"probe/{name}", audio)
+        for name, audio in probe_clips().items()
+        if name not in known
+    ]
+    return golden + others, f"{line} and {len(others)} probe clips, all synthesised: no speech"
+
+
+def _scope(args: argparse.Namespace) -> Scope:
+    from edge_ser.drift.assemble import Scope
+    from edge_ser.drift.gate import CLIPS_FOR_CCC, Gate
+
+    asked = args.fail_under is not None
+    gate = Gate(
+        ccc=args.fail_under if asked else 0.999,
+        mae=args.max_mae,
+        max=args.max_error,
+        clips_for_ccc=1 if asked else CLIPS_FOR_CCC,
+    )
+    return Scope(
+        gate=gate,
+        perturbation_clips=args.perturbation_clips,
+        seed=args.seed,
+        progress=not args.json,
+    )
+
+
+def _text(report: DriftReport) -> str:
+    result, verdict = report.result, report.verdict
+    lines = [
+        f"{report.title}: {len(result.clips)} clips, against {result.reference}",
+        f"  {'step':<28} {'CCC A':>8} {'CCC D':>8} {'CCC V':>8} {'MAE':>8} {'max':>8}",
+    ]
+    for step, comparison in result.against_reference().items():
+        ccc = " ".join(f"{figures.ccc:8.5f}" for figures in comparison.dimensions.values())
+        lines.append(f"  {step:<28} {ccc} {comparison.mae:8.5f} {comparison.max:8.5f}")
+    lines += [f"  warning: {line}" for line in result.warnings()]
+    lines += [f"  note: {line}" for line in report.notes]
+    lines += [f"  FAIL {line}" for line in verdict.failures]
+    lines.append("within the limits" if verdict.passed else "NOT within the limits")
+    return "\n".join(lines)
