@@ -50,7 +50,7 @@ def clips() -> list[np.ndarray]:
 def cache() -> CalibrationCache:
     clip = CalibrationClip("a.wav", "0" * 64, "tones", "CC0-1.0", (0.1, 0.2, 1 / 3))
     return CalibrationCache(
-        {path: (-1 / 3, 2.0) for path in PATHS},
+        dict.fromkeys(PATHS, (-1 / 3, 2.0)),
         "c" * 64,
         FrontEndSpec().sha256(),
         (clip,),
