@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP_ARGS ?=
 PYTEST_ARGS ?=
+EXPORT_ARGS ?=
 TARGET ?= rpi
-OUT ?= bundles/$(TARGET)
+OUT ?= bundles/wav2small-$(TARGET)
 
 # CI and `make test TESTS=all` also run the slow tests and those on emulated devices.
 TESTS ?= $(if $(CI),all,quick)
@@ -16,6 +17,7 @@ SELECTION = $(if $(filter all,$(TESTS)),-m "",)
 
 help:
 	@echo "make export     a verified bundle of the shipped model for TARGET=$(TARGET), in OUT=$(OUT)"
+	@echo "                EXPORT_ARGS='--audio DIR' measures its drift on your clips"
 	@echo "make test       quick tests; TESTS=all adds slow and device tests; PYTEST_ARGS='-k name'"
 	@echo "make lint       ruff, mypy, shellcheck"
 	@echo "make format     let ruff rewrite the sources"
@@ -32,8 +34,8 @@ setup:
 	@$(PYTHON) .ci/setup_environment.py $(VENV) $(PIP_ARGS)
 
 export: setup
-	$(VENV)/bin/edge-ser export --target $(TARGET) --out $(OUT)
-	$(VENV)/bin/edge-ser verify $(OUT)
+	$(VENV)/bin/edge-ser export --target $(TARGET) --out $(OUT) --force $(EXPORT_ARGS)
+	$(VENV)/bin/edge-ser verify $(OUT).tar.gz
 
 test: setup
 	$(VENV)/bin/python -m pytest $(SELECTION) $(PYTEST_ARGS)

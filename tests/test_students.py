@@ -15,6 +15,7 @@ from edge_ser.students.wav2small import (
     CHANNELS,
     RECEPTIVE_RADIUS,
     TIME_STRIDE,
+    ConvBlock,
     FrameProjections,
     MaxPool,
     PooledHead,
@@ -214,6 +215,7 @@ def test_blocks_with_context_equal_the_whole(student: Wav2Small) -> None:
 
 def test_batch_norm_folds_into_the_convolution(student: Wav2Small) -> None:
     block = student.backbone.trunk.before[0]
+    assert isinstance(block, ConvBlock)
     folded = nn.utils.fusion.fuse_conv_bn_eval(block.conv, block.norm)
     activations = torch.randn(1, 1, 20, 26)
     with torch.no_grad():
