@@ -7,7 +7,11 @@ damaged copies of it can be tried in a second.
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -29,6 +33,9 @@ from edge_ser.bundle.manifest import (
     TensorInfo,
 )
 from edge_ser.frontend.spec import FrontEndSpec
+
+if TYPE_CHECKING:
+    from calibration.cache import CalibrationCache
 
 _NO_HASH = "0" * 64
 
@@ -106,3 +113,57 @@ def make_stand_in(folder: Path) -> Path:
 def stand_in(tmp_path: Path) -> Path:
     """Folder of a valid bundle whose model files are not models."""
     return make_stand_in(tmp_path / "bundle")
+
+
+@pytest.fixture(scope="session")
+def exported_bundle(
+    repository: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Folder of a real `wav2small` bundle for the Pi, without `run/`; copy it to change it.
+
+    The shipped one where there is one, else a developer's, else exported now.
+    """
+    for place in ("edge_ser/models/bundle", "work/dev/exported-bundle"):
+        if (repository / place / MANIFEST_NAME).is_file():
+            return repository / place
+    from calibration import cache
+    from firmware_export.export import export_bundle
+
+    checkpoint: Path = request.getfixturevalue("dev_checkpoint")
+    path = cache.cache_path(checkpoint)
+    calibration = cache.load(path) if path.is_file() else _calibrate_on_probes(checkpoint)
+    out = tmp_path_factory.mktemp("export") / "bundle"
+    return export_bundle(
+        checkpoint, "rpi", out, calibration=calibration, with_run=False, keep_failed=True
+    ).folder
+
+
+def _calibrate_on_probes(checkpoint: Path) -> CalibrationCache:
+    from calibration.cache import CalibrationCache
+    from calibration.observe import observe
+    from edge_ser.checkpoint import load_student
+    from firmware_export.probes import probe_clips
+
+    student, card = load_student(checkpoint)
+    frontend = student.config.frontend.sha256()
+    ranges = observe(student, probe_clips().values())
+    return CalibrationCache(ranges, card["weights_sha256"], frontend, (), "probe clips", 0)
+
+
+@pytest.fixture
+def bundle_copy(exported_bundle: Path, tmp_path: Path) -> Path:
+    """A copy of the real bundle that a test may damage."""
+    return Path(shutil.copytree(exported_bundle, tmp_path / "copy"))
+
+
+def change_manifest(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Edit the manifest's JSON in place and make its hashes right again."""
+    path = folder / MANIFEST_NAME
+    values = json.loads(path.read_text())
+    change(values)
+    for name in values["files"]:
+        if (folder / name).is_file():
+            data = (folder / name).read_bytes()
+            digest = hashlib.sha256(data).hexdigest()
+            values["files"][name] = {"sha256": digest, "bytes": len(data)}
+    path.write_text(json.dumps(values))
