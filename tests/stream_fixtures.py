@@ -17,8 +17,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_ser.errors import EnvironmentMissing
-from edge_ser.models import shipped
 from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary
 
 INFO = StreamInfo(
@@ -32,6 +30,8 @@ INFO = StreamInfo(
     hop_seconds=0.5,
     live=True,
 )
+
+ALSA_PLUGIN = "*/alsa-lib/libasound_module_pcm_pulse.so"
 
 
 @dataclass
@@ -210,18 +210,6 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     return engine
 
 
-@pytest.fixture(scope="session")
-def stream_bundle(repository: Path) -> Path:
-    """The bundle inside the package, or the one a developer has just exported to work/dev."""
-    try:
-        return shipped("bundle")
-    except EnvironmentMissing:
-        folder = repository / "work" / "dev" / "bundle"
-        if (folder / "manifest.json").is_file():
-            return folder
-    pytest.skip("no bundle in edge_ser/models (make one: edge-ser export --target rpi)")
-
-
 @dataclass(frozen=True)
 class LoopbackSound:
     """A sound system whose microphone hears what is played into it.
@@ -247,6 +235,8 @@ class LoopbackSound:
 def loopback_sound(tmp_path: Path) -> Iterator[LoopbackSound]:
     """A private PulseAudio: null sink, its monitor as default microphone, ALSA on top of it."""
     missing = [name for name in ("pulseaudio", "paplay", "pactl") if shutil.which(name) is None]
+    if not any(Path("/usr/lib").glob(ALSA_PLUGIN)):
+        missing.append("ALSA plugin for PulseAudio")
     if missing:
         pytest.skip(
             f"no {', '.join(missing)} for a loopback microphone: sudo apt install pulseaudio "

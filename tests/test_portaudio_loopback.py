@@ -86,13 +86,13 @@ def delay_and_likeness(
 def test_what_is_played_is_heard_and_read_as_offline(
     loopback_sound: LoopbackSound,
     repository: Path,
-    stream_bundle: Path,
+    exported_bundle: Path,
     speech: Path,
     tmp_path: Path,
 ) -> None:
     recording = tmp_path / "heard.wav"
     process = listen(
-        loopback_sound, repository, stream_bundle, "--duration", "11", "--record", str(recording)
+        loopback_sound, repository, exported_bundle, "--duration", "11", "--record", str(recording)
     )
     assert process.stdout is not None
     first = json.loads(process.stdout.readline())  # it listens from here on
@@ -117,7 +117,7 @@ def test_what_is_played_is_heard_and_read_as_offline(
     assert readings[-1]["end_sample"] == len(heard)
     assert len(readings) + readings[-1]["skipped"] == 21
     assert readings[-1]["dropped"] == readings[-1]["clipped"] == 0
-    with open_bundle(stream_bundle) as bundle:
+    with open_bundle(exported_bundle) as bundle:
         engine = load_engine(bundle)
     for reading in readings:
         offline = engine.predict(heard[reading["start_sample"] : reading["end_sample"]])
@@ -129,7 +129,7 @@ def test_what_is_played_is_heard_and_read_as_offline(
 
 
 def test_devices_are_listed_and_chosen_by_name(
-    loopback_sound: LoopbackSound, repository: Path, stream_bundle: Path
+    loopback_sound: LoopbackSound, repository: Path, exported_bundle: Path
 ) -> None:
     environment = {**loopback_sound.environment, "PYTHONPATH": str(repository)}
     listed = subprocess.run(
@@ -137,16 +137,16 @@ def test_devices_are_listed_and_chosen_by_name(
     )
     assert "pulse" in listed.stdout and "ALSA" in listed.stdout
     readings, errors = finished(
-        listen(loopback_sound, repository, stream_bundle, "--device", "PULSE", "--duration", "1")
+        listen(loopback_sound, repository, exported_bundle, "--device", "PULSE", "--duration", "1")
     )
     assert [reading["end_sample"] for reading in readings] == [16_000]
     assert "audio from pulse" in errors
 
 
 def test_ctrl_c_closes_the_microphone(
-    loopback_sound: LoopbackSound, repository: Path, stream_bundle: Path
+    loopback_sound: LoopbackSound, repository: Path, exported_bundle: Path
 ) -> None:
-    process = listen(loopback_sound, repository, stream_bundle)
+    process = listen(loopback_sound, repository, exported_bundle)
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
@@ -156,9 +156,9 @@ def test_ctrl_c_closes_the_microphone(
 
 
 def test_a_sound_system_that_dies_is_a_device_error(
-    loopback_sound: LoopbackSound, repository: Path, stream_bundle: Path
+    loopback_sound: LoopbackSound, repository: Path, exported_bundle: Path
 ) -> None:
-    process = listen(loopback_sound, repository, stream_bundle)
+    process = listen(loopback_sound, repository, exported_bundle)
     assert process.stdout is not None
     process.stdout.readline()
     loopback_sound.unplug()

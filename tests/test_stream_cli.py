@@ -143,13 +143,13 @@ def test_missing_files_and_bundles_are_exit_code_2(
 
 @pytest.mark.parametrize("window", [5.0, 1.5])
 def test_the_verb_equals_the_engine_offline(
-    speech: Path, stream_bundle: Path, window: float
+    speech: Path, exported_bundle: Path, window: float
 ) -> None:
     """The real model, in a process of its own: every reading, bit for bit."""
     result = subprocess.run(
         [
             *(*COMMAND, "--file", str(speech), "--json"),
-            *("--bundle", str(stream_bundle), "--window", str(window)),
+            *("--bundle", str(exported_bundle), "--window", str(window)),
         ],
         capture_output=True,
         text=True,
@@ -157,7 +157,7 @@ def test_the_verb_equals_the_engine_offline(
     )
     readings = [json.loads(line) for line in result.stdout.splitlines()]
     audio = read_audio(speech)
-    with open_bundle(stream_bundle) as bundle:
+    with open_bundle(exported_bundle) as bundle:
         engine = load_engine(bundle)
     assert readings[-1]["end_sample"] == len(audio)
     for reading in readings:
@@ -167,10 +167,11 @@ def test_the_verb_equals_the_engine_offline(
     assert f"on {engine.name} {engine.version}" in result.stderr
 
 
-def test_streaming_imports_no_training_library(speech: Path, stream_bundle: Path) -> None:
+def test_streaming_imports_no_training_library(speech: Path, exported_bundle: Path) -> None:
     program = (
         "import sys; from edge_ser.cli import main; "
-        f"code = main(['stream', '--file', {str(speech)!r}, '--bundle', {str(stream_bundle)!r}]); "
+        f"words = ['stream', '--file', {str(speech)!r}, '--bundle', {str(exported_bundle)!r}]; "
+        "code = main(words); "
         "heavy = {'torch', 'onnx', 'tensorflow', 'librosa', 'scipy', 'transformers'} "
         "& set(sys.modules); "
         "print(heavy, file=sys.stderr); sys.exit(code or len(heavy))"
@@ -180,9 +181,9 @@ def test_streaming_imports_no_training_library(speech: Path, stream_bundle: Path
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_it_cleanly(speech: Path, stream_bundle: Path, number: int) -> None:
+def test_signals_end_it_cleanly(speech: Path, exported_bundle: Path, number: int) -> None:
     with subprocess.Popen(
-        [*COMMAND, "--file", str(speech), "--realtime", "--json", "--bundle", str(stream_bundle)],
+        [*COMMAND, "--file", str(speech), "--realtime", "--json", "--bundle", str(exported_bundle)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -198,9 +199,9 @@ def test_signals_end_it_cleanly(speech: Path, stream_bundle: Path, number: int) 
         json.loads(line)
 
 
-def test_a_reader_that_goes_away_is_no_error(speech: Path, stream_bundle: Path) -> None:
+def test_a_reader_that_goes_away_is_no_error(speech: Path, exported_bundle: Path) -> None:
     with subprocess.Popen(
-        [*COMMAND, "--file", str(speech), "--realtime", "--json", "--bundle", str(stream_bundle)],
+        [*COMMAND, "--file", str(speech), "--realtime", "--json", "--bundle", str(exported_bundle)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -214,8 +215,8 @@ def test_a_reader_that_goes_away_is_no_error(speech: Path, stream_bundle: Path) 
 
 
 @pytest.mark.skipif(os.name != "posix", reason="closing standard input needs a POSIX shell")
-def test_it_needs_no_standard_input(speech: Path, stream_bundle: Path) -> None:
-    words = [*COMMAND, "--file", str(speech), "--json", "--bundle", str(stream_bundle)]
+def test_it_needs_no_standard_input(speech: Path, exported_bundle: Path) -> None:
+    words = [*COMMAND, "--file", str(speech), "--json", "--bundle", str(exported_bundle)]
     result = subprocess.run(
         ["sh", "-c", 'exec "$@" <&-', "sh", *words], capture_output=True, text=True
     )

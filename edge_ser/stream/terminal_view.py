@@ -50,9 +50,10 @@ def render(state: ViewState, columns: int, rows: int, unicode: bool) -> list[Lin
     Args:
         unicode: whether block characters can be shown; plain ASCII otherwise.
     """
-    width = min(columns - 1, WIDEST)
     if columns < NARROWEST or rows <= HEIGHT:
-        return [_fitted(_one_line(state), max(width, 1))]
+        return [_fitted(_one_line(state), max(columns - 1, 1))]
+    # Two columns stay free for the "^C" that a terminal echoes behind the last line.
+    width = min(columns - 3, WIDEST)
     return [
         _spread(_title(state, unicode), _clock(state, unicode), width),
         _fitted([("  " + _about(state.info, unicode), "dim")], width),
@@ -102,14 +103,20 @@ def _dimension(state: ViewState, name: str, width: int, unicode: bool) -> Line:
     value = None if reading is None else float(getattr(reading, name))
     shown = " …  " if unicode else " .. "
     label: Line = [(f"  {name:<9} ", name), (shown if value is None else f"{value:.2f}", "bold")]
-    history = 0 if not unicode or width < 64 else (width - 19) // 3
-    room = width - 18 - (history + 2 if history else 0)
+    room, history = _bar_and_history(width, unicode)
     style = "dim" if reading is None or reading.partial else name
     line = [*label, ("  ", ""), *_track(0.0 if value is None else value, room, style, unicode)]
     if history:
         values = [float(getattr(past, name)) for past in state.history]
         line += [("  " + sparkline(values, history), name)]
     return line
+
+
+def _bar_and_history(width: int, unicode: bool) -> tuple[int, int]:
+    """Characters of a bar and of the history beside it, which only a wide view has."""
+    room = width - 18
+    history = room // 3 if unicode and room >= 46 else 0
+    return room - (history + 2 if history else 0), history
 
 
 def _track(value: float, width: int, style: str, unicode: bool) -> Line:
@@ -123,20 +130,20 @@ def _track(value: float, width: int, style: str, unicode: bool) -> Line:
 def _level(state: ViewState, width: int, unicode: bool) -> Line:
     meter = state.meter
     if meter is None:
-        return [("  level     waiting for the first samples", "dim")]
+        return [("  level dB  waiting for the first samples", "dim")]
     if meter.peak_dbfs <= FLOOR_DBFS:
         return [
-            ("  level     ", ""),
+            ("  level dB  ", ""),
             ("digital silence: is the microphone muted, or its use not permitted?", "warning"),
         ]
-    room = width - 20
+    room, _ = _bar_and_history(width, unicode)
     style = "warning" if meter.peak_dbfs > LOUD_DBFS else "level"
     filled = bar(meter_position(meter.level_dbfs), room, unicode)
     track = ["·" if unicode else "."] * room
     track[min(int(meter_position(meter.peak_dbfs) * room), room - 1)] = "│" if unicode else "|"
     return [
-        ("  level ", ""),
-        (f"{meter.level_dbfs:7.0f} dB", "bold"),
+        ("  level dB  ", ""),
+        (f"{meter.level_dbfs:4.0f}", "bold"),
         ("  ", ""),
         (filled, style),
         ("".join(track[len(filled) :]), "dim"),
