@@ -23,7 +23,8 @@ def plot_curve(curve: Path) -> Path:
         if name.startswith("ccc_"):
             right.plot(steps, [row[name] for row in rows], label=name.removeprefix("ccc_"))
     right.set(title="CCC to the teacher, speakers not trained on", xlabel="step", ylim=(0, 1))
-    right.legend()
+    if right.lines:
+        right.legend()
     for axes in (left, right):
         axes.grid(alpha=0.3)
     picture = curve.with_suffix(".png")

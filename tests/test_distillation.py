@@ -1,0 +1,114 @@
+"""Distillation end to end on a tiny corpus: learns from answers only, resumes, binds its work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_labelling import LoudnessTeacher
+
+from edge_ser.audio.bank import BankSpec, open_or_build
+from edge_ser.audio.corpus import read_corpus
+from edge_ser.checkpoint import load_student, read_card
+from edge_ser.cli import main
+from edge_ser.distillation.label_store import LabelStore
+from edge_ser.distillation.labelling import label
+from edge_ser.distillation.recipe import DistillRecipe, run_recipe
+from edge_ser.distillation.teaching import answers, stored_answers
+from edge_ser.errors import InputError
+
+
+def _recipe(corpus: Path, work: Path, **changes: object) -> DistillRecipe:
+    values = {
+        "student": "wav2small-17k", "audio": (corpus,), "noise": None, "work": work,
+        "items": 60, "seconds": 0.5, "mixed": 0.3, "steps": 4, "batch": 4,
+        "learning_rate": 1e-3, "seed": 0, "jobs": 1, "held_out": ("tiny/03",), "labels": None,
+    }  # fmt: skip
+    return DistillRecipe(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_the_teacher_hears_the_augmented_audio(tiny_corpus: Path, tmp_path: Path) -> None:
+    clips = read_corpus(tiny_corpus)
+    spec = BankSpec(items=10, seconds=0.5, shortest=0.3, mixed=0.5)
+    bank = open_or_build(tmp_path / "bank", spec, clips, np.ones(len(clips)), [], workers=1)
+    items = np.array([1, 4, 7])
+    taught = answers(bank, LoudnessTeacher(), items, tmp_path / "taught")
+    assert taught[items] == pytest.approx(LoudnessTeacher().predict_batch(bank.batch(items)))
+    assert np.isnan(np.delete(taught, items, axis=0)).all()
+    again = LoudnessTeacher(dies_after=0)  # nothing is asked twice
+    assert np.array_equal(answers(bank, again, items, tmp_path / "taught")[items], taught[items])
+    with pytest.raises(InputError, match="other settings"):
+        answers(bank, LoudnessTeacher("b" * 64), items, tmp_path / "taught")
+
+
+def test_stored_labels_are_weighted_by_the_mix(tiny_corpus: Path, tmp_path: Path) -> None:
+    clips, store = read_corpus(tiny_corpus), LabelStore(tmp_path / "store")
+    label(clips, LoudnessTeacher(), store)
+    spec = BankSpec(items=30, seconds=0.5, shortest=0.3, mixed=0.5)
+    bank = open_or_build(tmp_path / "bank", spec, clips, np.ones(len(clips)), [], workers=1)
+    taught = stored_answers(bank, clips, store)
+    known = [LoudnessTeacher().predict(_read(clip.path)) for clip in clips]
+    for item in range(30):
+        expected = known[bank.first[item]]
+        if bank.second[item] >= 0:
+            share = bank.share[item]
+            expected = share * expected + (1 - share) * known[bank.second[item]]
+        assert taught[item] == pytest.approx(expected, rel=1e-5)
+
+
+def _read(path: Path) -> np.ndarray:
+    from edge_ser.audio.files import read_audio
+
+    return read_audio(path)
+
+
+def test_a_checkpoint_a_card_and_a_curve_come_out(tiny_corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out" / "student.safetensors"
+    metrics = run_recipe(_recipe(tiny_corpus, tmp_path / "work"), LoudnessTeacher(), out)
+    assert set(metrics["unseen_speakers"]) == {"ccc_arousal", "ccc_dominance", "ccc_valence"}
+    student, card = load_student(out)
+    assert card["teacher"] == {"id": "loudness", "licence": "CC0-1.0", "weights_sha256": "a" * 64}
+    assert card["parameters"] == 15_888
+    assert student(torch.zeros(1, 16_000)).shape == (1, 3)
+    assert out.with_suffix(".curve.png").read_bytes().startswith(b"\x89PNG")
+    assert "ccc_valence" in out.with_suffix(".curve.csv").read_text()
+
+
+def test_equal_runs_give_equal_weights_and_other_work_is_refused(
+    tiny_corpus: Path, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        recipe = _recipe(tiny_corpus, tmp_path / name)
+        run_recipe(recipe, LoudnessTeacher(), tmp_path / f"{name}.safetensors")
+    first, second = (tmp_path / f"{name}.safetensors" for name in ("a", "b"))
+    assert first.read_bytes() == second.read_bytes()
+    changed = _recipe(tiny_corpus, tmp_path / "a", learning_rate=2e-3)
+    with pytest.raises(InputError, match="other settings: learning_rate"):
+        run_recipe(changed, LoudnessTeacher(), tmp_path / "c.safetensors")
+
+
+def test_unknown_speakers_and_students_are_refused(tiny_corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="tiny/99"):
+        recipe = _recipe(tiny_corpus, tmp_path / "a", held_out=("tiny/99",))
+        run_recipe(recipe, LoudnessTeacher(), tmp_path / "x.safetensors")
+    with pytest.raises(InputError, match="no student called"):
+        recipe = _recipe(tiny_corpus, tmp_path / "b", student="wav2large")
+        run_recipe(recipe, LoudnessTeacher(), tmp_path / "x.safetensors")
+
+
+def test_the_command_learns_from_a_store_without_the_teacher(
+    tiny_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label(read_corpus(tiny_corpus), LoudnessTeacher(), LabelStore(tmp_path / "store"))
+    out = tmp_path / "student.safetensors"
+    arguments = [
+        "distill", "--student", "wav2small-17k", "--audio", str(tiny_corpus),
+        "--labels", str(tmp_path / "store"), "--held-out", "tiny/03", "--out", str(out),
+        "--work", str(tmp_path / "work"), "--items", "60", "--seconds", "0.5",
+        "--steps", "2", "--batch", "4", "--jobs", "1",
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    assert "edge-ser export" in capsys.readouterr().out
+    assert read_card(out)["teacher"]["id"] == "loudness"

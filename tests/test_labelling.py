@@ -1,0 +1,105 @@
+"""Label stores: resumed runs add only what is missing, bad files are listed, damage is refused."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from edge_ser.audio.corpus import read_corpus
+from edge_ser.checkpoint import sha256_of
+from edge_ser.distillation.label_store import LabelStore
+from edge_ser.distillation.labelling import label
+from edge_ser.errors import InputError
+
+
+class LoudnessTeacher:
+    """Answers with simple statistics, and dies after so many clips if told to."""
+
+    id, licence = "loudness", "CC0-1.0"
+
+    def __init__(self, weights: str = "a" * 64, dies_after: int | None = None) -> None:
+        self.weights_sha256, self.dies_after, self.calls = weights, dies_after, 0
+
+    def predict(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self.calls == self.dies_after:
+            raise KeyboardInterrupt
+        self.calls += 1
+        return np.array([np.abs(audio).max(), audio.std(), len(audio) / 16_000], np.float32)
+
+    def predict_batch(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.stack([self.predict(row) for row in audio])
+
+
+def test_rows_say_what_the_teacher_said(tiny_corpus: Path, tmp_path: Path) -> None:
+    clips, store = read_corpus(tiny_corpus), LabelStore(tmp_path / "store")
+    result = label(clips, LoudnessTeacher(), store)
+    rows = {row.audio_sha256: row for row in store.rows()}
+    assert result.labelled == len(rows) == 20
+    audio, _ = soundfile.read(clips[3].path, dtype="float32")
+    row = rows[sha256_of(clips[3].path)]
+    assert row.adv == pytest.approx(LoudnessTeacher().predict(audio).tolist())
+    assert row.duration == pytest.approx(len(audio) / 16_000, abs=1e-4)
+    assert (row.teacher_id, row.teacher_licence) == ("loudness", "CC0-1.0")
+
+
+def test_a_killed_run_goes_on(
+    tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_ser.distillation.labelling._ROWS_PER_PART", 4)
+    clips, store = read_corpus(tiny_corpus), LabelStore(tmp_path / "store")
+    with pytest.raises(KeyboardInterrupt):
+        label(clips, LoudnessTeacher(dies_after=10), store)
+    assert len(list(store.rows())) == 8
+    second = LoudnessTeacher()
+    result = label(clips, second, store)
+    assert (result.labelled, result.known, second.calls) == (12, 8, 12)
+    assert len({row.audio_sha256 for row in store.rows()}) == 20
+    third = label(clips, LoudnessTeacher(), store)
+    assert (third.labelled, third.known) == (0, 20)
+
+
+def test_unreadable_files_are_listed_and_skipped(tiny_corpus: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    source = read_corpus(tiny_corpus)[0].path
+    (folder / "good.wav").write_bytes(source.read_bytes())
+    (folder / "truncated.wav").write_bytes(source.read_bytes()[:20])
+    store = LabelStore(tmp_path / "store")
+    result = label(read_corpus(folder), LoudnessTeacher(), store)
+    assert (result.labelled, len(result.unreadable)) == (1, 1)
+    with (store.folder / "unreadable.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["path"].endswith("truncated.wav")
+    assert "cannot be read" in rows[0]["reason"]
+
+
+def test_labels_are_found_by_content(tiny_corpus: Path, tmp_path: Path) -> None:
+    clips, store = read_corpus(tiny_corpus), LabelStore(tmp_path / "store")
+    label(clips[:5], LoudnessTeacher(), store)
+    adv = store.adv_of([sha256_of(clip.path) for clip in clips[:6]])
+    assert np.isfinite(adv[:5]).all()
+    assert np.isnan(adv[5]).all()
+
+
+def test_two_teachers_in_one_store_are_not_mixed_up(tiny_corpus: Path, tmp_path: Path) -> None:
+    clips, store = read_corpus(tiny_corpus)[:2], LabelStore(tmp_path / "store")
+    label(clips, LoudnessTeacher("a" * 64), store)
+    assert label(clips, LoudnessTeacher("b" * 64), store).labelled == 2
+    with pytest.raises(InputError, match="labels of 2 teachers"):
+        store.adv_of(["x"])
+
+
+def test_missing_and_damaged_stores_are_refused(tiny_corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no label store"):
+        list(LabelStore(tmp_path / "absent").rows())
+    store = LabelStore(tmp_path / "store")
+    label(read_corpus(tiny_corpus)[:1], LoudnessTeacher(), store)
+    part = next(store.folder.glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(InputError, match="cannot be read"):
+        list(store.rows())
