@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_ser import DIMENSIONS
 from firmware_export.run_files import ReadmeValues, render_readme, write_run_files
 
 VALUES = ReadmeValues(
@@ -232,3 +233,48 @@ def machine_target() -> str:
     if platform.machine() not in targets:
         pytest.skip(f"no export target for {platform.machine()}")
     return targets[platform.machine()]
+
+
+@pytest.fixture
+def exported(tmp_path: Path, dev_checkpoint: Path, machine_target: str) -> Path:
+    """A real bundle for this machine, as a user unpacks it."""
+    command = [sys.executable, "-m", "edge_ser", "export", "--checkpoint", str(dev_checkpoint)]
+    out = tmp_path / "exported"
+    subprocess.run([*command, "--target", machine_target, "--out", str(out)], check=True)
+    unpacked = tmp_path / "unpacked"
+    unpacked.mkdir()
+    subprocess.run(["tar", "xzf", f"{out}.tar.gz", "-C", str(unpacked)], check=True)
+    (folder,) = unpacked.iterdir()
+    return folder
+
+
+@pytest.mark.slow
+def test_a_real_installation_verifies_and_streams_without_torch(
+    exported: Path, tmp_path: Path
+) -> None:
+    home, prefix = tmp_path / "home", tmp_path / "a place"
+    home.mkdir()
+    environment = {**os.environ, "HOME": str(home), "PYTHON": sys.executable}
+    installer = ["bash", str(exported / "run" / "install.sh"), "--prefix", str(prefix)]
+    answer = subprocess.run(installer, capture_output=True, text=True, env=environment)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "Installed." in answer.stdout
+
+    command = home / ".local" / "bin" / "edge-ser"
+    clip = next((exported / "golden").rglob("*.wav"))
+    stream = [str(command), "stream", "--file", str(clip), "--json", "--bundle", str(exported)]
+    # From elsewhere, so that the source tree is not on the path.
+    answer = subprocess.run(stream, capture_output=True, text=True, cwd=home)
+    assert answer.returncode == 0, answer.stderr
+    lines = [json.loads(line) for line in answer.stdout.splitlines()]
+    readings = [line for line in lines if "valence" in line]
+    assert readings
+    assert all(-1 < line[name] < 2 for line in readings for name in DIMENSIONS)
+
+    python = prefix / "venv" / "bin" / "python"
+    listing = subprocess.run(
+        [str(python), "-m", "pip", "list", "--format=json"], capture_output=True, check=True
+    )
+    installed = {package["name"].lower() for package in json.loads(listing.stdout)}
+    assert "ai-edge-litert" in installed
+    assert not installed & {"torch", "onnx", "onnxruntime", "scipy", "transformers"}
