@@ -247,7 +247,11 @@ def loopback_sound(tmp_path: Path) -> Iterator[LoopbackSound]:
     (tmp_path / ".asoundrc").write_text(
         "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
     )
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "PYTHONPATH", "LANG", "LC_ALL")
+        if name in os.environ
+    }
     environment = {
         **kept,
         "HOME": str(tmp_path),

@@ -56,10 +56,10 @@ def listen(
     sound: LoopbackSound, repository: Path, bundle: Path, *options: str
 ) -> subprocess.Popen[str]:
     """Start the verb on the loopback microphone."""
-    environment = {**sound.environment, "PYTHONPATH": str(repository)}
     return subprocess.Popen(
         [*COMMAND, "--mic", "--json", "--bundle", str(bundle), *options],
-        env=environment,
+        cwd=repository,
+        env=sound.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -131,9 +131,13 @@ def test_what_is_played_is_heard_and_read_as_offline(
 def test_devices_are_listed_and_chosen_by_name(
     loopback_sound: LoopbackSound, repository: Path, exported_bundle: Path
 ) -> None:
-    environment = {**loopback_sound.environment, "PYTHONPATH": str(repository)}
     listed = subprocess.run(
-        [*COMMAND, "--list-devices"], env=environment, capture_output=True, text=True, check=True
+        [*COMMAND, "--list-devices"],
+        cwd=repository,
+        env=loopback_sound.environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "pulse" in listed.stdout and "ALSA" in listed.stdout
     readings, errors = finished(
