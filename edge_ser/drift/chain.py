@@ -39,6 +39,13 @@ class Step:
 
 
 @dataclass(frozen=True)
+class PredictingStep(Step):
+    """A step that can predict any audio."""
+
+    source: Predictor
+
+
+@dataclass(frozen=True)
 class Chain:
     """Steps in order, the float one they are held against, and what is absent.
 
@@ -134,7 +141,7 @@ def label_step(values: Mapping[str, ArrayLike]) -> Step:
     return Step(StepInfo(TEACHER, "label store", "stored labels", ""), values)
 
 
-def torch_step(bundle: Bundle, checkpoint: Path, threads: int) -> Step:
+def torch_step(bundle: Bundle, checkpoint: Path, threads: int) -> PredictingStep:
     """The student in torch, in float32.
 
     Raises:
@@ -165,7 +172,7 @@ def torch_step(bundle: Bundle, checkpoint: Path, threads: int) -> Step:
         return values
 
     info = StepInfo(FLOAT_TORCH, checkpoint.name, f"torch {torch.__version__}", expected)
-    return Step(info, predict)
+    return PredictingStep(info, predict)
 
 
 def golden_step(bundle: Bundle, values: Mapping[str, ArrayLike]) -> Step:

@@ -1,0 +1,1 @@
+"""Speed, memory and size of a bundle's engines, measured on the machine at hand."""

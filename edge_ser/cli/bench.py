@@ -1,0 +1,71 @@
+"""`edge-ser bench`: speed, memory and size of a bundle's engines on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+
+EXAMPLES = """\
+  edge-ser bench                                   # the shipped bundle
+  edge-ser bench bundles/rpi --checkpoint my.safetensors --json bench.json
+  edge-ser bench --markdown docs/BENCHMARKS.md     # writes the table of the docs
+  edge-ser bench bundles/rpi --check               # exit code 1 if a target is missed"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "bundle", nargs="?", type=Path, help="folder or .tar.gz; default: the one shipped"
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="the bundle's .safetensors, for torch eager; default: the shipped one if the "
+        "bundle was made from it",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="per runtime (1)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of audio per inference (5)")
+    parser.add_argument("--rounds", type=int, default=50, help="timed runs of each model (50)")
+    parser.add_argument("--no-memory", action="store_true", help="leave the memory figures out")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write them as Markdown")
+    parser.add_argument("--check", action="store_true", help="exit code 1 if a target is missed")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print, write."""
+    from edge_ser.bench.report import as_markdown, as_text
+    from edge_ser.bench.runner import run_bench
+    from edge_ser.bundle import open_bundle
+    from edge_ser.drift.chain import shipped_checkpoint
+    from edge_ser.models import shipped
+
+    with open_bundle(args.bundle or shipped("bundle")) as bundle:
+        report = run_bench(
+            bundle,
+            checkpoint=args.checkpoint or shipped_checkpoint(bundle),
+            threads=args.threads,
+            seconds=args.seconds,
+            rounds=args.rounds,
+            memory=not args.no_memory,
+            progress=True,
+        )
+    print(as_text(report))
+    if args.json:
+        args.json.write_text(json.dumps(report.to_dict(), indent=1, allow_nan=False) + "\n")
+    if args.markdown:
+        args.markdown.write_text(as_markdown(report, _command(args)), encoding="utf-8")
+    return 1 if args.check and not all(target.met for target in report.targets()) else 0
+
+
+def _command(args: argparse.Namespace) -> str:
+    """How the figures can be had again, without this machine's folders."""
+    words = ["edge-ser", "bench", *([args.bundle.name] if args.bundle else [])]
+    if args.checkpoint:
+        words += ["--checkpoint", args.checkpoint.name]
+    for option in ("threads", "seconds", "rounds"):
+        words += [f"--{option}", f"{getattr(args, option):g}"]
+    return shlex.join([*words, "--markdown", args.markdown.name])
