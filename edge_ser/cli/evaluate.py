@@ -5,19 +5,28 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_ser.evaluation.agreement import Fold
 
 EXAMPLES = """\
   edge-ser evaluate my/wav2small.safetensors --audio recordings/
   edge-ser evaluate bundle.tar.gz --engine litert --audio recordings/ --json scores.json
-  edge-ser evaluate fold/wav2small.safetensors --teacher fold/teacher.safetensors \\
-      --audio data/emodb --speakers emodb/03 emodb/08 --seconds 2
+  edge-ser evaluate --fold s1.safetensors t1.safetensors emodb/03,emodb/08 \\
+      --fold s2.safetensors t2.safetensors emodb/09,emodb/10 --audio data/emodb --seconds 2
 A manifest.csv with path, speaker and emotion columns adds intervals over speakers and AUCs."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("model", type=Path, help="student .safetensors, bundle folder or .tar.gz")
+    parser.add_argument(
+        "model", type=Path, nargs="?", help="student .safetensors, bundle folder or .tar.gz"
+    )
+    parser.add_argument(
+        "--fold", nargs=3, action="append", metavar=("MODEL", "TEACHER", "SPEAKERS"),
+        help="cross-validation: score these speakers (comma-separated) with this pair, pool all",
+    )  # fmt: skip
     parser.add_argument("--audio", type=Path, nargs="+", required=True, help="folders of audio")
     parser.add_argument(
         "--teacher", default="default", help="'default' or a teacher's .safetensors"
@@ -39,27 +48,34 @@ def run(args: argparse.Namespace) -> int:
     """Score, print, write."""
     from edge_ser.audio.corpus import read_corpus
     from edge_ser.checkpoint import record_metric
-    from edge_ser.errors import InputError
-    from edge_ser.evaluation.agreement import agreement_report, predict_all
-    from edge_ser.evaluation.predictors import predictor_of
-    from edge_ser.teachers import load_teacher
+    from edge_ser.evaluation.agreement import agreement_report, predict_folds
 
     clips = [clip for folder in args.audio for clip in read_corpus(folder)]
-    if args.speakers:
-        clips = [clip for clip in clips if clip.speaker in args.speakers]
-        if not clips:
-            raise InputError(f"no clips of the speakers {', '.join(args.speakers)}")
-    teacher = load_teacher(args.teacher)
-    predictors = {"model": predictor_of(args.model, args.engine), "teacher": teacher.predict}
-    outputs = predict_all(predictors, clips, args.seconds)
-    report = agreement_report(outputs["model"], outputs["teacher"], clips)
-    report["teacher"] = {"id": teacher.id, "weights_sha256": teacher.weights_sha256}
+    scored, model, teacher = predict_folds(_folds(args), clips, args.engine, args.seconds)
+    report = agreement_report(model, teacher, scored)
     _print(report)
     if args.json:
         args.json.write_text(json.dumps(report, indent=2) + "\n")
     if args.record_in:
         record_metric(args.record_in, args.name, report)
     return 0
+
+
+def _folds(args: argparse.Namespace) -> list[Fold]:
+    from edge_ser.errors import InputError
+    from edge_ser.evaluation.agreement import Fold
+
+    if bool(args.model) == bool(args.fold):
+        raise InputError(
+            "give either one MODEL or one or more --fold MODEL TEACHER SPEAKERS",
+            "edge-ser evaluate my/wav2small.safetensors --audio recordings/",
+        )
+    if args.model:
+        return [Fold(args.model, args.teacher, tuple(args.speakers or ()))]
+    return [
+        Fold(Path(model), teacher, tuple(speakers.split(",")))
+        for model, teacher, speakers in args.fold
+    ]
 
 
 def _print(report: dict[str, Any]) -> None:

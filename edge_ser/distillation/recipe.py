@@ -79,7 +79,7 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
     bank = open_or_build(bank_folder, spec, clips, weights, noises, recipe.jobs)
     identity = identity_of(teacher) if teacher else LabelStore(_store(recipe)).teacher()
     lesson = _lesson(recipe, bank, clips, teacher)
-    folder = recipe.work / f"{recipe.student}-seed{recipe.seed}"
+    folder = recipe.work / _run_name(recipe)
     bind(folder, "run.json", _run_settings(recipe, identity))
     student = _train_with_bar(recipe, lesson, folder)
     metrics = {"unseen_speakers": agreement(student, lesson, lesson.watched)}
@@ -87,6 +87,11 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
     shutil.copy(plot_curve(folder / "curve.csv"), out.with_suffix(".curve.png"))
     shutil.copy(folder / "curve.csv", out.with_suffix(".curve.csv"))
     return metrics
+
+
+def _run_name(recipe: DistillRecipe) -> str:
+    without = "".join(f"-without-{voice.replace('/', '_')}" for voice in recipe.held_out)
+    return f"{recipe.student}-seed{recipe.seed}{without}"
 
 
 def _run_settings(recipe: DistillRecipe, teacher: TeacherIdentity) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from edge_ser.audio.corpus import Clip, read_corpus
 from edge_ser.students.cost import parameter_count
 from edge_ser.teachers.cross_validation import FINAL, all_runs, train_all
 from edge_ser.teachers.embedded import EmbeddedTeacher
-from edge_ser.teachers.emodb import labels_without
+from edge_ser.teachers.emodb import FOLDS, labels_without
 from edge_ser.teachers.emotion_targets import RUSSELL_MEHRABIAN, adv_target
 from edge_ser.teachers.report import cross_validated, foreign, seed_spread, teacher_without
 from edge_ser.training.loop import Schedule
@@ -68,12 +68,21 @@ def train_teacher(recipe: TeacherRecipe, out: Path) -> bool:
 def _figures(recipe: TeacherRecipe, clips: Sequence[Clip]) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
     if recipe.cross_validate:
+        save_fold_teachers(recipe.work)
         metrics["emodb_5_folds"] = cross_validated(clips, recipe.work)
         metrics["seeds_of_first_fold"] = seed_spread(clips, recipe.work, recipe.seeds)
         if recipe.evaluate_on:
             name = recipe.evaluate_on.name
             metrics[name] = foreign(read_corpus(recipe.evaluate_on), recipe.work)
     return metrics
+
+
+def save_fold_teachers(work: Path) -> None:
+    """`fold-teachers/without-SPEAKERS.safetensors`: students are judged on unheard speakers."""
+    for held_out in FOLDS:
+        teacher = teacher_without(held_out, work)
+        path = work / "fold-teachers" / f"without-{'-'.join(held_out)}.safetensors"
+        teacher.save(path, teacher.card)
 
 
 def _write(
