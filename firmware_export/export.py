@@ -24,7 +24,6 @@ from edge_ser.bundle.manifest import (
     SCHEMA_VERSION,
     Figure,
     FileEntry,
-    Golden,
     ModelInfo,
     StudentInfo,
 )
@@ -109,7 +108,9 @@ def export_bundle(
         sizes = gates.file_sizes(folder, MODEL_FILES)
         gates.check_sizes(card["student"], sizes)
         manifest = _first_manifest(student, card, chosen, calibration, models, folder)
-        report, recorded = _measure(student, manifest, folder, audio, audio_clips, progress)
+        with open_bundle(folder) as bundle:
+            recorded = golden.record(bundle)
+            report = drift_gate.measure_drift(bundle, checkpoint, audio, audio_clips, progress)
         if not keep_failed:
             drift_gate.require_pass(report)
         drift_report.write(report, folder)
@@ -193,20 +194,6 @@ def _memory(student: Wav2Small) -> dict[str, Figure]:
         "widest_layer_int8": Figure(values, "byte", "derived", how),
         "widest_layer_float32": Figure(4 * values, "byte", "derived", how),
     }
-
-
-def _measure(
-    student: Wav2Small,
-    manifest: Manifest,
-    folder: Path,
-    audio: Sequence[Path],
-    audio_clips: int,
-    progress: bool,
-) -> tuple[DriftReport, Golden]:
-    with open_bundle(folder) as bundle:
-        engines = golden.load_chain(bundle)
-        report = drift_gate.measure_drift(student, bundle, engines, audio, audio_clips, progress)
-        return report, golden.record(bundle)
 
 
 def _write_run(

@@ -8,7 +8,6 @@ from edge_ser.bundle.golden import write_clip
 from edge_ser.bundle.manifest import Golden
 from edge_ser.bundle.reader import Bundle
 from edge_ser.errors import GateFailed
-from edge_ser.runtime import Engine, load_engine
 from edge_ser.runtime.verification import predict_golden, verify_bundle
 from firmware_export.probes import GOLDEN_CLIPS, probe_clips
 from firmware_export.targets import BACKBONE_TFLITE, FLOAT_ONNX, INT8_ONNX, INT8_TFLITE
@@ -19,7 +18,7 @@ CHAIN = (
     ("litert", INT8_TFLITE),
     ("litert", BACKBONE_TFLITE),
 )
-"""Engine and artefact, in the order of the drift report."""
+"""What the golden values come from: engine and artefact."""
 
 _TOLERANCE = {FLOAT_ONNX: 1e-3, INT8_ONNX: 5e-3, INT8_TFLITE: 5e-3, BACKBONE_TFLITE: 1e-3}
 """Kernels of other processors round otherwise: int8 activations differ by a step or two, which
@@ -35,13 +34,6 @@ def write_golden_clips(folder: Path) -> Golden:
     for name, path in paths.items():
         write_clip(folder / path, probes[name])
     return Golden(clips=paths, expected={}, tolerance={})
-
-
-def load_chain(bundle: Bundle) -> dict[str, Engine]:
-    """Every engine of `CHAIN`, by "ENGINE/ARTEFACT", one thread each."""
-    return {
-        f"{engine}/{artefact}": load_engine(bundle, engine, artefact) for engine, artefact in CHAIN
-    }
 
 
 def record(bundle: Bundle) -> Golden:
