@@ -27,6 +27,8 @@ from edge_ser.errors import BundleRefused, InputError
 
 Member = tuple[tarfile.TarInfo, bytes]
 
+_SPARSE_RECORDS = [f"GNU.sparse.{key}" for key in ("major", "minor", "size", "map", "name")]
+
 
 @pytest.fixture
 def temporary_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -386,6 +388,55 @@ def test_decompression_bombs_are_refused_without_being_unpacked(
     header = pax.tobuf(tarfile.GNU_FORMAT)
     _refused(_bomb(path, header, zeros), temporary_root, "more bytes")
     _refused(_bomb(path, _tar_bytes(members[:1]) + header, zeros), temporary_root, "more bytes")
+
+
+def test_a_long_chain_of_extended_headers_is_refused(
+    stand_in: Path, tmp_path: Path, temporary_root: Path
+) -> None:
+    """tarfile reads each such header in a recursion of its own."""
+    members = _members(stand_in)
+    for kind in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME):
+        header = tarfile.TarInfo("extended")
+        header.type = kind
+        chain = header.tobuf(tarfile.GNU_FORMAT) * 4_000
+        path = tmp_path / "b.tar.gz"
+        path.write_bytes(gzip.compress(chain + _tar_bytes(members) + bytes(1024)))
+        _refused(path, temporary_root, "cannot be read|more bytes")
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    before=st.integers(0, 3),
+    records=st.dictionaries(
+        st.sampled_from(
+            ["path", "size", "linkpath", "hdrcharset", *_SPARSE_RECORDS],
+        ),
+        st.one_of(st.sampled_from(["0", "1", "-1", "/etc/passwd", "../x"]), st.text(max_size=9)),
+        min_size=1,
+    ),
+)
+def test_extended_headers_cannot_rename_or_resize_a_member(
+    stand_in: Path, tmp_path: Path, temporary_root: Path, before: int, records: dict[str, str]
+) -> None:
+    members = _members(stand_in)
+    body = b"".join(_pax_record(key, value) for key, value in records.items())
+    header = tarfile.TarInfo("extended")
+    header.type, header.size = tarfile.XHDTYPE, len(body)
+    extended = header.tobuf(tarfile.GNU_FORMAT) + body + bytes(-len(body) % 512)
+    tar = _tar_bytes(members[:before]) + extended + _tar_bytes(members[before:])
+    path = tmp_path / "b.tar.gz"
+    path.write_bytes(gzip.compress(tar + bytes(1024), compresslevel=1))
+    _open_or_refuse(path, stand_in, temporary_root)
+
+
+def _pax_record(key: str, value: str) -> bytes:
+    text = f" {key}={value}\n".encode("utf-8", errors="surrogateescape")
+    length = len(text) + 1
+    while len(str(length)) + len(text) != length:
+        length += 1
+    return str(length).encode() + text
 
 
 def test_manifest_that_announces_too_much_is_refused(

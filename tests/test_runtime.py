@@ -131,6 +131,13 @@ def test_audio_is_not_changed(engines: dict[str, Engine]) -> None:
     np.testing.assert_array_equal(audio, kept)
 
 
+def test_a_strided_view_is_read_as_what_it_shows(engines: dict[str, Engine]) -> None:
+    audio = np.repeat(synthetic_speech(5.0, seed=6), 2)
+    for engine in engines.values():
+        values = engine.predict(audio[::2])
+        np.testing.assert_array_equal(values, engine.predict(audio[::2].copy()))
+
+
 def test_silence_and_full_scale_give_finite_values(engines: dict[str, Engine]) -> None:
     for audio in (np.zeros(80_000, np.float32), np.ones(12_345, np.float32)):
         for engine in engines.values():

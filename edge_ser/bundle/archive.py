@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import tarfile
-import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,7 +56,11 @@ def unpack(archive: BinaryIO, folder: Path) -> None:
     """
     try:
         _unpack(archive, folder)
-    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError) as error:
+    except BundleRefused:
+        raise
+    except Exception as error:
+        # The parsers below meet hostile bytes and raise more than their own errors, e.g.
+        # RecursionError for a chain of extended headers. Whatever it was: not a bundle.
         raise BundleRefused(f"the archive cannot be read: {error!r:.200}", _HINT) from error
 
 

@@ -18,6 +18,7 @@ from edge_ser.runtime.availability import ENGINE_ORDER, EngineStatus, installed_
 
 _SECONDS = 120
 _OTHER_CHIP = "the wheel needs instructions that this processor lacks; try another runtime"
+_REPLACE = "reinstall it, or use another runtime"
 
 Ask = Callable[[str, Path], subprocess.CompletedProcess[str]]
 
@@ -66,21 +67,22 @@ def _finding(name: str, bundle: Path | None, ask: Ask) -> Finding:
     try:
         done = ask(name, bundle)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Finding("runtimes", name, "fault", f"{status.version} could not be tried: {error}")
+        detail = f"{status.version} could not be tried: {error}"
+        return Finding("runtimes", name, "fault", detail, _REPLACE)
     return _judge(status, done)
 
 
 def _judge(status: EngineStatus, done: subprocess.CompletedProcess[str]) -> Finding:
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
-        hint = _OTHER_CHIP if name == "SIGILL" else "reinstall it, or use another runtime"
+        hint = _OTHER_CHIP if name == "SIGILL" else _REPLACE
         return Finding(
             "runtimes", status.name, "fault", f"{status.version} crashes with {name}", hint
         )
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        hint = "reinstall it, or use another runtime"
-        return Finding("runtimes", status.name, "fault", f"{status.version} fails: {reason}", hint)
+        detail = f"{status.version} fails: {reason}"
+        return Finding("runtimes", status.name, "fault", detail, _REPLACE)
     answer = json.loads(done.stdout.strip().splitlines()[-1])
     if not answer["finite"]:
         detail = f"{status.version} gives values that are not numbers"

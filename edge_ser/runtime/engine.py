@@ -59,7 +59,7 @@ class Engine(Protocol):
 
 
 def check_audio(audio: Any) -> NDArray[np.float32]:
-    """The clip itself, if an engine may have it.
+    """The clip itself, contiguous, if an engine may have it.
 
     Raises:
         InputError: see `Engine.predict`.
@@ -78,4 +78,4 @@ def check_audio(audio: Any) -> NDArray[np.float32]:
         )
     if not np.isfinite(audio).all():
         raise InputError("audio holds samples that are not finite numbers")
-    return audio
+    return np.ascontiguousarray(audio)

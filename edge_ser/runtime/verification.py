@@ -20,7 +20,11 @@ from edge_ser.runtime.selection import load_engine, runs
 
 _HELD_TO = {"tflite-runtime": "litert"}
 """tflite-runtime cannot live beside the converters, so no exporter can run it: it is held to
-the values of its successor, which has newer kernels of the same arithmetic."""
+the values of its successor."""
+
+_OLDER_KERNELS = 2.0
+"""Factor on the tolerance then. Its default kernels round as the reference ones do, LiteRT's
+(XNNPACK) otherwise: up to 0.0051 apart on digital silence, 0.001 on speech (measured)."""
 
 
 @dataclass(frozen=True)
@@ -191,5 +195,5 @@ def _check(bundle: Bundle, engine: str, key: str) -> GoldenCheck:
         clips=len(differences),
         largest=differences[worst],
         worst_clip=worst,
-        tolerance=golden.tolerance[key],
+        tolerance=golden.tolerance[key] * (_OLDER_KERNELS if engine in _HELD_TO else 1.0),
     )
