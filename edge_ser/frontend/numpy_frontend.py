@@ -12,6 +12,9 @@ from numpy.typing import DTypeLike, NDArray
 from edge_ser.frontend.filterbank import hann, mel_matrix
 from edge_ser.frontend.spec import FrontEndSpec
 
+_BLOCK = 256
+"""Frames per step: keeps the float64 intermediates under 1 MB whatever the clip's length."""
+
 
 @lru_cache(maxsize=8)
 def _constants(spec: FrontEndSpec) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -24,9 +27,7 @@ def normalise_level(audio: NDArray[Any], spec: FrontEndSpec) -> NDArray[np.float
     return (signal - signal.mean()) / np.sqrt(signal.var() + spec.level_eps)
 
 
-def log_mel(
-    audio: NDArray[Any], spec: FrontEndSpec, dtype: DTypeLike = np.float32
-) -> NDArray[Any]:
+def log_mel(audio: NDArray[Any], spec: FrontEndSpec, dtype: DTypeLike = np.float32) -> NDArray[Any]:
     """Normalised log-mel of one clip.
 
     The arithmetic is float64 whatever the output: numpy's FFT is, and the cancellation
@@ -46,8 +47,16 @@ def log_mel(
     frames = spec.frames(len(audio))
     padded = np.concatenate([np.zeros(spec.left_pad), normalise_level(audio, spec)])
     framed = sliding_window_view(padded, spec.n_fft)[:: spec.hop][:frames]
+    output = np.empty((frames, spec.n_mels), dtype)
+    for start in range(0, frames, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        output[block] = _normalised_decibel(framed[block], spec)
+    return output
+
+
+def _normalised_decibel(framed: NDArray[np.float64], spec: FrontEndSpec) -> NDArray[np.float64]:
     window, mel = _constants(spec)
     spectrum = np.fft.rfft(framed * window, axis=1)
     power = spectrum.real**2 + spectrum.imag**2
     decibel = 10 * np.log10(np.maximum(power @ mel, spec.log_floor))
-    return ((decibel - spec.mean_db) / spec.std_db).astype(dtype)
+    return (decibel - spec.mean_db) / spec.std_db
