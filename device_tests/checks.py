@@ -126,8 +126,9 @@ def run_bundle(
             )
         wheels.unpack_edge_ser(bundle, Path(scratch))
         sound = audio or _longest_golden_clip(bundle)
-        for engine in engines:
-            sysroot = prepare(device, bundle, engine, cache, mirror, say)
+        # All downloads come first: a missing wheel must not cost the runs before it.
+        sysroots = {name: prepare(device, bundle, name, cache, mirror, say) for name in engines}
+        for engine, sysroot in sysroots.items():
             runner = _Runner(device, sysroot, Path(scratch), path.resolve(), engine, say)
             checks += runner.golden()
             checks.append(runner.stream(sound.resolve(), bundle))
@@ -176,9 +177,9 @@ class _Runner:
         options = ["--json", "--bundle", str(self.bundle), "--file", str(audio)]
         output = self._edge_ser("stream", *options, "--engine", self.engine)
         there = _readings(output)
-        here = _host_readings(options, _HOST_ENGINE.get(self.engine, self.engine))
-        artefact = default_artefact(self.engine)
-        tolerance = bundle.manifest.golden.tolerance[f"{self.engine}/{artefact}"]
+        on_host = _HOST_ENGINE.get(self.engine, self.engine)
+        here = _host_readings(options, on_host)
+        tolerance = bundle.manifest.golden.tolerance[f"{on_host}/{default_artefact(on_host)}"]
         return compare_readings(there, here, tolerance)
 
     def _edge_ser(self, *words: str | Path) -> Output:

@@ -14,7 +14,11 @@ from edge_ser.errors import EnvironmentMissing
 from firmware_export import run_files
 from firmware_export.wheel import write_wheel
 
-_PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_27_aarch64", "manylinux_2_28_aarch64")
+_PLATFORMS = (
+    "manylinux2014_aarch64",
+    *(f"manylinux_2_{minor}_aarch64" for minor in (27, 28, 31, 34)),
+)
+"""Tags of glibc versions up to Debian 12's (2.36) that wheels of interest carry."""
 
 _LEGACY = (
     "cffi==2.1.1",
