@@ -105,6 +105,7 @@ def load_student(path: Path) -> tuple[Wav2Small, dict[str, Any]]:
     Raises:
         InputError: not a student's checkpoint, or damaged.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from edge_ser.students.catalogue import build_student
@@ -112,9 +113,11 @@ def load_student(path: Path) -> tuple[Wav2Small, dict[str, Any]]:
     card = read_card(path)
     if card.get("kind") != "student":
         raise InputError(f"{path} holds a {card.get('kind')}, not a student")
+    if not {"student", "frontend"} <= set(card):
+        raise InputError(f"{card_path(path)} lacks 'student' or 'frontend'")
     student = build_student(card["student"], FrontEndSpec.from_dict(card["frontend"]))
     try:
         student.load_state_dict(load_file(path))
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, SafetensorError) as error:
         raise InputError(f"{path} does not fit {card['student']}: {error}") from error
     return student.eval(), card

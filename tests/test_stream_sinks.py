@@ -164,7 +164,15 @@ def test_the_view_says_what_matters() -> None:
     state.add(sample_reading())
     state.meter = a_meter(seconds=3_723)
     view = text_of(render(state, 80, 24, True))
-    for words in ("USB microphone", "0.62", "0.55", "0.41", "level dB   -23", "1:02:03", "nothing lost"):
+    for words in (
+        "USB microphone",
+        "0.62",
+        "0.55",
+        "0.41",
+        "level dB   -23",
+        "1:02:03",
+        "nothing lost",
+    ):
         assert words in view
     assert view.index("arousal") < view.index("dominance") < view.index("valence")
     assert "wav2small on fake 1.0 · the last 5 s, every 0.5 s" in view

@@ -49,6 +49,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         3 something is not installed, 4 bundle refused, 5 audio device, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()  # here rather than at exit, where a closed pipe cannot be caught
+    except BrokenPipeError:
+        # The reader of our standard output went away (`edge-ser ... | head`): not an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0 if words else 2
@@ -83,7 +94,3 @@ def _run_verb(verb: str, words: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"edge-ser {verb}: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader of our standard output went away (`edge-ser ... | head`): not an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0

@@ -90,7 +90,7 @@ class FrontEndSpec:
         if samples < self.hop:
             raise InputError(
                 f"audio of {samples} samples is shorter than one frame step of {self.hop}",
-                f"give at least {self.hop} samples at {self.sample_rate} Hz; 0.5 s or more is useful",
+                f"give at least {self.hop} samples at {self.sample_rate} Hz; 0.5 s is useful",
             )
         return samples // self.hop
 

@@ -35,6 +35,8 @@ class LogMel(nn.Module):
         self.mel = _frozen(torch.from_numpy(mel_matrix(spec).T))
 
     def forward(self, audio: Tensor) -> Tensor:
+        if not torch.compiler.is_compiling():  # an exported graph carries no such check
+            self.spec.frames(audio.shape[-1])
         signal = nn.functional.pad(normalise_level(audio, self.spec), (self.spec.left_pad, 0))
         real = nn.functional.conv1d(signal[:, None, :], self.real, stride=self.spec.hop)
         imag = nn.functional.conv1d(signal[:, None, :], self.imag, stride=self.spec.hop)
