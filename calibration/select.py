@@ -3,7 +3,7 @@
 Every candidate is a point (arousal, dominance, valence, level in dB), each axis divided by
 its standard deviation. The first choice is the point farthest from the mean, each further
 one the point farthest from all chosen ones (Gonzalez 1985; at most twice the best possible
-covering radius). Extremes come first, which is what min-max ranges need. No speaker gives
+covering radius). Extremes come first, so that min-max ranges hold for extreme speech too. No speaker gives
 more than twice an equal share while others still have clips.
 """
 
