@@ -3,8 +3,8 @@
 Every candidate is a point (arousal, dominance, valence, level in dB), each axis divided by
 its standard deviation. The first choice is the point farthest from the mean, each further
 one the point farthest from all chosen ones (Gonzalez 1985; at most twice the best possible
-covering radius). Extremes come first, so that min-max ranges hold for extreme speech too. No speaker gives
-more than twice an equal share while others still have clips.
+covering radius). Extremes come first, so that min-max ranges hold for extreme speech too.
+No speaker gives more than twice an equal share while others still have clips.
 """
 
 from __future__ import annotations
