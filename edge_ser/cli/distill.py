@@ -13,7 +13,7 @@ EXAMPLES = """\
   edge-ser distill --student wav2small --audio recordings/ --labels labels/ \\
       --out my/wav2small.safetensors      # stored labels, the teacher is not run
 Killed runs continue where they stopped: give the same --work folder again.
-Next: edge-ser export my/wav2small.safetensors --target rpi"""
+Next: edge-ser export --checkpoint my/wav2small.safetensors --calibration-audio recordings/"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,5 +93,5 @@ def run(args: argparse.Namespace) -> int:
     for name, value in metrics["unseen_speakers"].items():
         print(f"{name} to the teacher, augmented audio of unseen speakers: {value:.3f}")
     print(f"wrote {args.out} with its card and learning curve")
-    print(f"next: edge-ser export {args.out} --target rpi")
+    print(f"next: edge-ser export --checkpoint {args.out} --calibration-audio {args.audio[0]}")
     return 0
