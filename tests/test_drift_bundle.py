@@ -14,6 +14,7 @@ from edge_ser.bundle import Bundle, open_bundle
 from edge_ser.bundle.golden import write_clip
 from edge_ser.checkpoint import sha256_of
 from edge_ser.cli import main
+from edge_ser.distillation.label_store import LabelRow, LabelStore
 from edge_ser.drift import chain as chain_module
 from edge_ser.drift import clips as clip_sets
 from edge_ser.drift.chain import FLOAT_ARTEFACT, build_chain, label_step
@@ -208,7 +209,6 @@ def test_unusable_arguments_are_sentences(
 
 def test_label_store_gives_the_teacher_column(recordings: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from edge_ser.distillation.label_store import LabelStore
 
     files = clip_sets.find_files([recordings], None)
     labelled = files[:2]
@@ -228,8 +228,6 @@ def test_label_store_gives_the_teacher_column(recordings: Path, tmp_path: Path) 
     assert any("2 of 3 clips" in line for line in result.warnings())
 
 
-def _row(clip: Clip, arousal: float) -> object:
-    from edge_ser.distillation.label_store import LabelRow
-
+def _row(clip: Clip, arousal: float) -> LabelRow:
     digest = sha256_of(clip.path)
     return LabelRow(digest, str(clip.path), 1.0, arousal, 0.5, 0.5, "t", "0" * 64, "CC0-1.0")
