@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration.cache import CalibrationClip
 from edge_ser import SAMPLE_RATE
-from edge_ser.audio.corpus import Clip, read_corpus
+from edge_ser.audio.corpus import Clip, licence_of, read_corpus
 from edge_ser.audio.files import read_audio
 from edge_ser.checkpoint import sha256_of
 from edge_ser.errors import EdgeSerError, InputError
@@ -27,8 +27,6 @@ SHORTEST_SECONDS = 0.5
 
 CANDIDATES_PER_CORPUS = 600
 """Evenly spaced over the names: enough to cover the label space, labelled in minutes."""
-
-LICENCE_NOT_STATED = "not stated"
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,8 @@ def candidates(
     Args:
         corpora: folders of audio, see `edge_ser.audio.corpus`.
         label: the teacher.
-        licences: corpus name -> licence; a manifest column `licence` goes first.
+        licences: corpus name -> licence, instead of the one that `licence_of` finds; a manifest
+            column `licence` goes first.
         per_corpus: at most this many clips of each folder, evenly spaced over its names.
         progress: show a bar on standard error.
 
@@ -76,10 +75,12 @@ def candidates(
         InputError: a folder is missing or nothing in it can be used.
     """
     chosen = [clip for folder in corpora for clip in _spread(read_corpus(folder), per_corpus)]
+    stated = {folder.name: licence_of(folder)["licence"] for folder in corpora}
+    stated.update(licences or {})
     found, unusable = [], 0
     for clip in _with_bar(chosen, progress):
         try:
-            found.append(_candidate(clip, label, licences or {}))
+            found.append(_candidate(clip, label, stated))
         except EdgeSerError as error:
             unusable += 1
             print(f"calibration: skipped: {error}", file=sys.stderr)
@@ -107,8 +108,7 @@ def _candidate(clip: Clip, label: Labeller, licences: Mapping[str, str]) -> Cand
         clip.fields.get("licence")
         or clip.fields.get("license")
         or licences.get(corpus)
-        or licences.get(clip.corpus)
-        or LICENCE_NOT_STATED
+        or licences[clip.corpus]
     )
     record = CalibrationClip(
         clip.name, sha256_of(clip.path), corpus, licence, (arousal, dominance, valence)
