@@ -183,16 +183,13 @@ def test_unusable_audio_is_a_clear_error(
 
 
 def test_defaults(bundle: Bundle) -> None:
-    assert (load_engine(bundle).name, load_engine(bundle).artefact) == (
-        "litert",
-        "model.int8.tflite",
-    )
+    assert (load_engine(bundle).name, load_engine(bundle).artefact) == ("litert", BACKBONE)
     engine = load_engine(bundle, "onnxruntime")
     assert engine.artefact == "model.int8.onnx"
     assert engine.version == importlib.metadata.version("onnxruntime")
     assert engine.load_seconds > 0
     assert load_engine(bundle, artefact=FLOAT).name == "onnxruntime"
-    assert default_artefact("tflite-runtime") == "model.int8.tflite"
+    assert default_artefact("tflite-runtime") == BACKBONE
 
 
 @pytest.mark.parametrize(
@@ -357,7 +354,7 @@ def test_without_a_backbone_other_lengths_are_a_clear_error(bundle_copy: Path) -
 
     change_manifest(bundle_copy, without_backbone)
     with open_bundle(bundle_copy) as bundle:
-        engine = load_engine(bundle, "litert")
+        engine = load_engine(bundle, "litert", "model.int8.tflite")
     assert np.isfinite(engine.predict(synthetic_speech(5.0))).all()
     with pytest.raises(InputError, match="exactly 5 s") as error:
         engine.predict(synthetic_speech(2.0))

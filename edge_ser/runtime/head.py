@@ -9,9 +9,6 @@ from edge_ser.bundle.manifest import Quantisation
 from edge_ser.runtime.partial import PartialPool
 from edge_ser.runtime.tables import Head
 
-_BLOCK_FRAMES = 256
-"""Output frames dequantised at a time, so that no float copy of a whole clip exists."""
-
 
 def pooled_head(
     values: NDArray[np.floating], scores: NDArray[np.floating], head: Head
@@ -40,18 +37,9 @@ def pool_quantised(
         values, scores: (frames, bands, channels) int8.
         values_code, scores_code: how to read them.
     """
-    blocks = range(0, len(values), _BLOCK_FRAMES)
-    pools = (
-        PartialPool.of(
-            _flat(_dequantise(values[at : at + _BLOCK_FRAMES], values_code)),
-            _flat(_dequantise(scores[at : at + _BLOCK_FRAMES], scores_code)),
-        )
-        for at in blocks
+    return PartialPool.of(
+        _flat(_dequantise(values, values_code)), _flat(_dequantise(scores, scores_code))
     )
-    pool = next(pools)
-    for following in pools:
-        pool = pool.merge(following)
-    return pool
 
 
 def apply_head(pooled: NDArray[np.float64], head: Head) -> NDArray[np.float64]:

@@ -1,12 +1,14 @@
 """The host route: numpy front-end, int8 backbone on TFLite, numpy pooled head.
 
-Takes clips of any length, because only the backbone depends on it and that can be resized.
+Takes clips of any length, block by block: the working memory is a block's, and merging the
+blocks' sums gives what one pass over the clip gives.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +17,11 @@ from edge_ser.bundle.manifest import BACKBONE_TABLES, Quantisation
 from edge_ser.bundle.reader import Bundle
 from edge_ser.errors import BundleRefused
 from edge_ser.frontend.numpy_frontend import log_mel
+from edge_ser.runtime.blocks import Block, blocks
 from edge_ser.runtime.engine import Kernels, check_audio
 from edge_ser.runtime.head import apply_head, pool_quantised, pooled_head
 from edge_ser.runtime.interpreter import TfliteModel
+from edge_ser.runtime.partial import PartialPool
 from edge_ser.runtime.tables import BackboneTables, read_tables
 
 __all__ = ["BACKBONE", "HostEngine", "load_host", "pooled_head", "quantise"]
@@ -50,11 +54,16 @@ class HostEngine:
     def predict_log_mel(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """(frames, n_mels) float32 log-mel -> (3,) arousal, dominance, valence."""
         tables = self.tables
-        outputs = self.model.run(quantise(features, tables.input)[None, :, :, None])
-        pool = pool_quantised(
-            outputs["values"][0], outputs["scores"][0], tables.values, tables.scores
-        )
+        parts = blocks(len(features), tables.receptive_radius)
+        pool = reduce(PartialPool.merge, (self._pool_of(features, part) for part in parts))
         return apply_head(pool.pooled(), tables.head).astype(np.float32)
+
+    def _pool_of(self, features: NDArray[np.float32], block: Block) -> PartialPool:
+        tables = self.tables
+        codes = quantise(features[block.start : block.stop], tables.input)
+        outputs = self.model.run(codes[None, :, :, None])
+        values, scores = (outputs[name][0][block.kept] for name in ("values", "scores"))
+        return pool_quantised(values, scores, tables.values, tables.scores)
 
 
 def load_host(

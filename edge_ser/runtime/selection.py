@@ -7,7 +7,7 @@ from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.runtime.availability import ENGINE_ORDER, EngineStatus, engine_status
 from edge_ser.runtime.engine import Engine, Kernels
 from edge_ser.runtime.host import BACKBONE, load_host
-from edge_ser.runtime.hybrid import HYBRID, load_hybrid
+from edge_ser.runtime.hybrid import load_hybrid
 from edge_ser.runtime.interpreter import INTERPRETER_MODULES
 from edge_ser.runtime.onnx import INT8_ONNX, load_onnx
 
@@ -27,8 +27,8 @@ def load_engine(
         bundle: open; the engine needs it no longer once it is loaded.
         name: "litert", "tflite-runtime" or "onnxruntime"; None takes the first that is
             installed and for which the bundle has the artefact.
-        artefact: file name; None takes the int8 model of that runtime. The backbone runs
-            with the numpy front-end and head around it.
+        artefact: file name; None takes `default_artefact`. The backbone runs with the numpy
+            front-end and head around it.
         threads: 1 to 64.
         kernels: "reference" for TFLite's reference kernels (slow; TFLite only).
 
@@ -52,8 +52,12 @@ def load_engine(
 
 
 def default_artefact(engine: str) -> str:
-    """The int8 waveform model that an engine takes."""
-    return HYBRID if engine in INTERPRETER_MODULES else INT8_ONNX
+    """The int8 model that an engine takes when none is named.
+
+    For TFLite the backbone: run in blocks it needs about a quarter of the hybrid file's working
+    memory (`edge-ser bench`), and clips of all lengths go the same way.
+    """
+    return BACKBONE if engine in INTERPRETER_MODULES else INT8_ONNX
 
 
 def runs(engine: str, artefact: str) -> bool:
