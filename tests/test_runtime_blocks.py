@@ -59,11 +59,11 @@ def test_the_engine_equals_one_pass_over_the_clip(exported_bundle: Path, samples
     values, scores = outputs["values"][0], outputs["scores"][0]
     codes = engine.tables.values, engine.tables.scores
     whole = apply_head(pool_quantised(values, scores, *codes).pooled(), engine.tables.head)
-    np.testing.assert_allclose(engine.predict(audio), whole, rtol=0, atol=1e-6)
+    assert np.abs(engine.predict(audio) - whole).max() < 1e-6
 
 
 def test_merged_sums_are_the_sums_of_the_whole() -> None:
     values, scores = np.random.default_rng(0).normal(0, 5, (2, 100, 7))
     parts = (PartialPool.of(values[at : at + 30], scores[at : at + 30]) for at in range(0, 100, 30))
     merged = reduce(PartialPool.merge, parts).pooled()
-    np.testing.assert_allclose(merged, PartialPool.of(values, scores).pooled(), rtol=1e-12)
+    assert np.abs(merged - PartialPool.of(values, scores).pooled()).max() < 1e-12
