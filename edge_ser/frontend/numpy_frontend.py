@@ -15,16 +15,13 @@ from edge_ser.frontend.spec import FrontEndSpec
 _BLOCK = 256
 """Frames per step: keeps the float64 intermediates under 1 MB whatever the clip's length."""
 
+_SAMPLES = 8_192
+"""Samples per step where a clip's level is measured."""
+
 
 @lru_cache(maxsize=8)
 def _constants(spec: FrontEndSpec) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return hann(spec.n_fft), mel_matrix(spec).T.copy()
-
-
-def normalise_level(audio: NDArray[Any], spec: FrontEndSpec) -> NDArray[np.float64]:
-    """Zero mean and unit variance over the clip, (samples,) -> (samples,)."""
-    signal = np.asarray(audio, dtype=np.float64)
-    return (signal - signal.mean()) / np.sqrt(signal.var() + spec.level_eps)
 
 
 def log_mel(audio: NDArray[Any], spec: FrontEndSpec, dtype: DTypeLike = np.float32) -> NDArray[Any]:
@@ -45,13 +42,26 @@ def log_mel(audio: NDArray[Any], spec: FrontEndSpec, dtype: DTypeLike = np.float
         InputError: shorter than one hop.
     """
     frames = spec.frames(len(audio))
-    padded = np.concatenate([np.zeros(spec.left_pad), normalise_level(audio, spec)])
-    framed = sliding_window_view(padded, spec.n_fft)[:: spec.hop][:frames]
+    mean, deviation = _level(audio, spec)
     output = np.empty((frames, spec.n_mels), dtype)
     for start in range(0, frames, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        output[block] = _normalised_decibel(framed[block], spec)
+        stop = min(start + _BLOCK, frames)
+        signal = np.zeros((stop - start) * spec.hop + spec.left_pad)
+        heard = audio[max(0, start * spec.hop - spec.left_pad) : stop * spec.hop]
+        # Zeros stand before the first sample of the levelled clip, not of the raw one.
+        signal[len(signal) - len(heard) :] = (heard.astype(np.float64) - mean) / deviation
+        framed = sliding_window_view(signal, spec.n_fft)[:: spec.hop]
+        output[start:stop] = _normalised_decibel(framed, spec)
     return output
+
+
+def _level(audio: NDArray[Any], spec: FrontEndSpec) -> tuple[float, float]:
+    """Mean of a clip and what its samples are divided by, without a float64 copy of it."""
+    mean = float(audio.mean(dtype=np.float64))
+    starts = range(0, len(audio), _SAMPLES)
+    parts = (audio[start : start + _SAMPLES].astype(np.float64) - mean for start in starts)
+    power = sum(float(np.dot(part, part)) for part in parts) / len(audio)
+    return mean, float(np.sqrt(power + spec.level_eps))
 
 
 def _normalised_decibel(framed: NDArray[np.float64], spec: FrontEndSpec) -> NDArray[np.float64]:
