@@ -25,7 +25,7 @@ class SystemPackage:
         purpose: what stays undone without it.
         programs: commands it provides, all needed.
         library: shared library it provides, as `ldconfig` knows it.
-        file_pattern: a file it provides, below /usr/lib.
+        file_pattern: a file it provides, below /usr.
     """
 
     name: str
@@ -38,13 +38,18 @@ class SystemPackage:
         """True if what the package provides is found, from whatever source."""
         programs = all(shutil.which(program) for program in self.programs)
         library = not self.library or ctypes.util.find_library(self.library) is not None
-        file = not self.file_pattern or any(Path("/usr/lib").glob(self.file_pattern))
+        file = not self.file_pattern or any(Path("/usr").glob(self.file_pattern))
         return programs and library and file
 
 
 PACKAGES = (
     SystemPackage("libportaudio2", "microphones (edge-ser stream --mic)", library="portaudio"),
     SystemPackage("qemu-user", "the device tests (aarch64 emulation)", programs=("qemu-aarch64",)),
+    SystemPackage(
+        "debian-archive-keyring",
+        "the device tests (Debian's signing keys; Ubuntu lacks them)",
+        file_pattern="share/keyrings/debian-archive-keyring.*",
+    ),
     SystemPackage("dpkg", "the device tests (unpacking arm64 packages)", programs=("dpkg-deb",)),
     SystemPackage("pulseaudio", "the microphone test (a virtual one)", programs=("pulseaudio",)),
     SystemPackage(
@@ -53,7 +58,7 @@ PACKAGES = (
     SystemPackage(
         "libasound2-plugins",
         "the microphone test (ALSA through PulseAudio)",
-        file_pattern="*/alsa-lib/libasound_module_pcm_pulse.so",
+        file_pattern="lib/*/alsa-lib/libasound_module_pcm_pulse.so",
     ),
 )
 
