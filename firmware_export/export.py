@@ -28,7 +28,7 @@ from edge_ser.bundle.manifest import (
     StudentInfo,
 )
 from edge_ser.checkpoint import load_student
-from edge_ser.drift import report as drift_report
+from edge_ser.drift import files as drift_files
 from edge_ser.drift.report import DriftReport
 from edge_ser.errors import InputError
 from edge_ser.students.cost import multiply_accumulates, parameter_count
@@ -113,7 +113,7 @@ def export_bundle(
             report = drift_gate.measure_drift(bundle, checkpoint, audio, audio_clips, progress)
         if not keep_failed:
             drift_gate.require_pass(report)
-        drift_report.write(report, folder)
+        drift_files.write(report, folder)
         if with_run:
             _write_run(folder / "run", chosen, card, sizes, report)
         _write_manifest(

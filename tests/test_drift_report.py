@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_ser.drift.files import write
 from edge_ser.drift.gate import Gate, judge
 from edge_ser.drift.html import render
 from edge_ser.drift.layers import LayerCost
 from edge_ser.drift.measure import DriftClip, Source, measure
-from edge_ser.drift.report import DriftReport, StepInfo, measure_conditions, write
+from edge_ser.drift.report import DriftReport, StepInfo, measure_conditions
 
 HOSTILE = '<script>alert("x")</script>&.wav'
 

@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, write the report, say the verdict."""
     from edge_ser.bundle import open_bundle
-    from edge_ser.drift.report import write
+    from edge_ser.drift.files import write
     from edge_ser.models import shipped
 
     with open_bundle(args.bundle or shipped("bundle")) as bundle:

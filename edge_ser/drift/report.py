@@ -1,4 +1,4 @@
-"""Everything a drift report states, and its two files: `drift.json` and `drift.html`.
+"""Everything a drift report states; `edge_ser.drift.files` writes it down.
 
 Reproducible: no time, no host name, no absolute path goes in, so that a bundle that holds
 its report keeps its hash.
@@ -6,10 +6,8 @@ its report keeps its hash.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -155,15 +153,3 @@ def measure_conditions(
         moved = np.abs(result.predictions[reference] - plain.predictions[reference]).mean()
         found.append(Condition(perturbation.name, perturbation.description, result, float(moved)))
     return tuple(found)
-
-
-def write(report: DriftReport, folder: Path) -> tuple[Path, Path]:
-    """Write `drift.json` and `drift.html` into `folder`, which is made if needed."""
-    from edge_ser.drift.html import render
-
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-    files = folder / "drift.json", folder / "drift.html"
-    for path, content in zip(files, (text + "\n", render(report)), strict=True):
-        path.write_text(content, encoding="utf-8")
-    return files
