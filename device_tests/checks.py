@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from device_tests import wheels
-from device_tests.debian_root import DEFAULT_MIRROR
 from device_tests.devices import Device
 from device_tests.emulator import Output, qemu_version, run_python
 from device_tests.host_tools import require_host_tools
@@ -93,7 +92,7 @@ def run_bundle(
     path: Path,
     engines: tuple[str, ...],
     cache: Path,
-    mirror: str = DEFAULT_MIRROR,
+    mirror: str | None = None,
     audio: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> DeviceReport:
@@ -104,7 +103,7 @@ def run_bundle(
         path: the bundle, folder or archive.
         engines: runtimes to try, each in packages of its own.
         cache: folder for systems and packages.
-        mirror: address of a Debian archive.
+        mirror: address of a Debian archive; None takes the one this system's apt uses.
         audio: file to stream; by default the longest golden clip.
         say: told what goes on.
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from device_tests.devices import DEBIAN_ARCHIVE_KEYRING, Device
 from device_tests.host_tools import run_tool
-
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
+from edge_ser.errors import EnvironmentMissing
 
 PACKAGES = ("python3", "libstdc++6")
 """Named ones; apt adds what they depend on. The wheels bring their other libraries along."""
@@ -22,22 +21,41 @@ PACKAGES = ("python3", "libstdc++6")
 _CORES = 4
 
 
-def make_root(device: Device, folder: Path, mirror: str = DEFAULT_MIRROR) -> None:
+def make_root(device: Device, folder: Path, mirror: str | None = None) -> None:
     """Unpack the device's system into `folder`.
 
     Args:
         device: says which release.
         folder: must exist and be empty.
-        mirror: address of a Debian archive.
+        mirror: address of a Debian archive; None takes the one this system's apt uses.
 
     Raises:
-        EnvironmentMissing: the download or the unpacking failed.
+        EnvironmentMissing: no mirror is known, or the download or the unpacking failed.
     """
+    mirror = mirror or host_mirror()
     with tempfile.TemporaryDirectory(prefix="edge-ser-apt-") as scratch:
         for package in _download(device, Path(scratch), mirror):
             run_tool(["dpkg-deb", "-x", package, folder])
     _merge_usr(folder)
     _write_cpuinfo(device, folder)
+
+
+def host_mirror() -> str:
+    """The Debian archive that this system's own apt is set up with.
+
+    Raises:
+        EnvironmentMissing: it has none, e.g. on Ubuntu.
+    """
+    told = run_tool(["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(SITE)"])
+    for line in told.splitlines():
+        origin, label, site = line.split("|", 2)
+        if (origin, label) == ("Debian", "Debian"):
+            return site
+    raise EnvironmentMissing(
+        "this system's apt knows no Debian archive to take the device's packages from",
+        "on Debian run `sudo apt-get update` once; elsewhere name a mirror: --mirror URL "
+        "(Debian publishes a list of its mirrors)",
+    )
 
 
 def _download(device: Device, scratch: Path, mirror: str) -> list[Path]:

@@ -53,7 +53,7 @@ def prepare(
     bundle: Bundle,
     engine: str,
     cache: Path,
-    mirror: str = debian_root.DEFAULT_MIRROR,
+    mirror: str | None = None,
     say: Callable[[str], None] = print,
 ) -> Sysroot:
     """The system and packages for one runtime, from the cache or made now.
@@ -63,14 +63,14 @@ def prepare(
         bundle: its installer's pins decide the packages.
         engine: which runtime.
         cache: folder for all devices; made if it is not there.
-        mirror: address of a Debian archive.
+        mirror: address of a Debian archive; None takes the one this system's apt uses.
         say: told before something slow.
 
     Raises:
         EnvironmentMissing: a download failed, or the cache cannot be written.
     """
     pins = wheels.requirements(bundle, engine)
-    root = cache / f"{device.name}-root-{_key(astuple(device), debian_root.PACKAGES, mirror)}"
+    root = cache / f"{device.name}-root-{_key(astuple(device), debian_root.PACKAGES)}"
     site = cache / f"{device.name}-{engine}-{_key(device.python, pins)}"
     _once(root, lambda folder: debian_root.make_root(device, folder, mirror), say)
     _once(site, lambda folder: wheels.install(device, pins, folder), say)

@@ -217,3 +217,14 @@ def test_output_that_is_no_json_is_a_failure() -> None:
     output = emulator.Output(1, "Traceback", "ImportError: no numpy")
     with pytest.raises(GateFailed, match="ImportError: no numpy"):
         checks._parse(output, output.stdout)
+
+
+def test_the_mirror_is_the_one_of_the_hosts_apt(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = "Ubuntu|Ubuntu|http://u.example\nDebian|Debian-Security|http://s.example\n"
+    monkeypatch.setattr(debian_root, "run_tool", lambda command: told)
+    with pytest.raises(EnvironmentMissing, match="knows no Debian archive") as error:
+        debian_root.host_mirror()
+    assert "--mirror" in error.value.hint
+    told += "Debian|Debian|http://d.example/debian\n"
+    monkeypatch.setattr(debian_root, "run_tool", lambda command: told)
+    assert debian_root.host_mirror() == "http://d.example/debian"

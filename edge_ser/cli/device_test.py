@@ -38,14 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--file", type=Path, metavar="AUDIO", help="what to stream; default: a golden clip"
     )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="default: ~/.cache/edge-ser")
-    parser.add_argument("--mirror", metavar="URL", help="Debian archive to download from")
+    parser.add_argument(
+        "--mirror",
+        metavar="URL",
+        help="Debian archive to download from; default: the one of this system's apt",
+    )
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="also write the result")
 
 
 def run(args: argparse.Namespace) -> int:
     """0 when every value is within its tolerance, 1 when not, 3 when a tool is missing."""
     from device_tests.checks import run_bundle
-    from device_tests.debian_root import DEFAULT_MIRROR
     from device_tests.devices import DEFAULT_DEVICE, DEVICES, find_device
     from device_tests.sysroot import default_cache
     from edge_ser.models import shipped
@@ -60,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         args.bundle or shipped("bundle"),
         tuple(args.engine or device.engines),
         args.cache or default_cache(),
-        args.mirror or DEFAULT_MIRROR,
+        args.mirror,
         args.file,
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
