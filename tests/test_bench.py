@@ -27,8 +27,28 @@ def candidate(name: str, engine: str = "litert") -> Candidate:
     return Candidate(name, engine, f"{name}.file", "1.0")
 
 
+def memory_of(beyond: int) -> Footprint:
+    return Footprint(
+        floor=40 * MEGABYTE,
+        after_load=45 * MEGABYTE,
+        after_runs=46 * MEGABYTE,
+        peak=40 * MEGABYTE + beyond,
+        beyond_floor=beyond,
+        library_pages=MEGABYTE,
+        peak_counter_reset=True,
+        import_seconds=0.1,
+        load_seconds=0.1,
+        first_run_seconds=0.1,
+    )
+
+
 def report(int8_ms: float, float_ms: float, torch_ms: float, beyond: int) -> BenchReport:
-    timings = {"torch eager": torch_ms, "float ONNX": float_ms, "int8 TFLite": int8_ms}
+    timings = {
+        "torch eager": torch_ms,
+        "float ONNX": float_ms,
+        "int8 TFLite": int8_ms,
+        "backbone + host": int8_ms + 2,
+    }
     return BenchReport(
         title="wav2small for rpi",
         bundle_sha256="ab" * 32,
@@ -38,18 +58,8 @@ def report(int8_ms: float, float_ms: float, torch_ms: float, beyond: int) -> Ben
         candidates=tuple(candidate(name) for name in timings),
         timings={name: Timing(value, value, value, 10) for name, value in timings.items()},
         footprints={
-            "int8 TFLite": Footprint(
-                floor=40 * MEGABYTE,
-                after_load=45 * MEGABYTE,
-                after_runs=46 * MEGABYTE,
-                peak=40 * MEGABYTE + beyond,
-                beyond_floor=beyond,
-                library_pages=MEGABYTE,
-                peak_counter_reset=True,
-                import_seconds=0.1,
-                load_seconds=0.1,
-                first_run_seconds=0.1,
-            )
+            "int8 TFLite": memory_of(30 * MEGABYTE),
+            "backbone + host": memory_of(beyond),
         },
         files={"model.int8.tflite": 111_984},
         parameters=72_477,
@@ -91,9 +101,25 @@ def test_targets_met_and_missed() -> None:
     assert [target.met for target in bad] == [False, False, False]
 
 
+def test_each_target_names_the_path_it_is_for() -> None:
+    names = [target.what for target in report(6, 13, 36, MEGABYTE).targets()]
+    assert names == [
+        "int8 TFLite faster than float ONNX",
+        "int8 TFLite faster than torch eager",
+        "backbone + host, memory beyond the floor",
+    ]
+
+
+def test_both_paths_are_shown_by_every_measure() -> None:
+    page = as_markdown(report(6, 13, 36, 8 * MEGABYTE), "edge-ser bench")
+    assert "| int8 TFLite | 2.17x | 6.00x | 30.0 | 1.0 | 70.0 |" in page
+    assert "| backbone + host | 1.62x | 4.50x | 8.0 | 1.0 | 48.0 |" in page
+
+
 def test_targets_that_cannot_be_judged_are_absent() -> None:
     part = dataclasses.replace(report(6, 13, 36, MEGABYTE), footprints={})
     assert len(part.targets()) == 2
+    assert "| int8 TFLite | 2.17x | 6.00x | – | – | – |" in as_markdown(part, "edge-ser bench")
     assert part.speedup("int8 TFLite", "nothing") is None
 
 
@@ -166,6 +192,15 @@ def test_verb_writes_json_and_markdown(
     assert all(timing["runs"] == 2 for timing in values["timings"].values())
     assert "--rounds 2" in files[1].read_text()
     assert str(tmp_path) not in files[1].read_text()
+    assert "p50 ms" in capsys.readouterr().out
+
+
+def test_check_fails_where_nothing_can_be_judged(
+    exported_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(BenchReport, "targets", lambda self: [])
+    words = ["bench", str(exported_bundle), "--rounds", "1", "--seconds", "0.5", "--no-memory"]
+    assert main([*words, "--check"]) == 1
     assert "p50 ms" in capsys.readouterr().out
 
 

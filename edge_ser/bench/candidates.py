@@ -69,7 +69,8 @@ def find_candidates(
             if artefact not in bundle.manifest.models or not runs(engine, artefact):
                 continue
             if status.available:
-                suffix = " (tflite-runtime)" if engine == "tflite-runtime" else ""
+                both = engine == "tflite-runtime" and engines["litert"].available
+                suffix = f" ({engine})" if both else ""
                 found.append(Candidate(name + suffix, engine, artefact, status.version))
             else:
                 absent.append(f"{name} on {engine}: {status.reason}")

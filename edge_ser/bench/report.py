@@ -11,8 +11,17 @@ from edge_ser.bench.machine import Machine
 from edge_ser.bench.memory import Footprint
 
 REPORT_SCHEMA = 1
-INT8_PATH = "int8 TFLite"
-HOST_PATH = "backbone + host"
+FASTEST = "int8 TFLite"
+"""The one-file hybrid: meant for throughput, so the speed targets are its."""
+
+SMALLEST = "backbone + host"
+"""The default path of `stream`: meant for small devices, so the memory target is its."""
+
+FLOAT_SPEEDS = {"float ONNX": 2.0, "torch eager": 5.0}
+"""How much faster than each float path the int8 TFLite file must be."""
+
+MEMORY_MEGABYTES = 9.0
+"""Most that the default path may need beyond the floor: the paper's figure."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +92,14 @@ class BenchReport:
     def targets(self) -> list[Target]:
         """The promises that this run can judge."""
         found = []
-        for slower, limit in (("float ONNX", 2.0), ("torch eager", 5.0)):
-            ratio = self.speedup(INT8_PATH, slower)
+        for slower, limit in FLOAT_SPEEDS.items():
+            ratio = self.speedup(FASTEST, slower)
             if ratio is not None:
-                found.append(Target(f"{INT8_PATH} faster than {slower}", ratio, limit, True, "x"))
-        for name in (INT8_PATH, HOST_PATH):
-            if name in self.footprints:
-                megabytes = self.footprints[name].beyond_floor / 1e6
-                found.append(
-                    Target(f"{name}, memory beyond the floor", megabytes, 9.0, False, "MB")
-                )
+                found.append(Target(f"{FASTEST} faster than {slower}", ratio, limit, True, "x"))
+        if SMALLEST in self.footprints:
+            megabytes = self.footprints[SMALLEST].beyond_floor / 1e6
+            what = f"{SMALLEST}, memory beyond the floor"
+            found.append(Target(what, megabytes, MEMORY_MEGABYTES, False, "MB"))
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,7 +119,8 @@ def as_text(report: BenchReport) -> str:
     if report.footprints:
         lines += ["", *_aligned(_memory_table(report))]
     lines += ["", *_aligned(_file_table(report)), ""]
-    lines += [f"  {target}" for target in report.targets()]
+    lines += _aligned(_path_table(report))
+    lines += ["", *(f"  {target}" for target in report.targets())]
     lines += [f"  left out: {line}" for line in report.absent]
     return "\n".join(lines)
 
@@ -149,9 +157,18 @@ def as_markdown(report: BenchReport, command: str) -> str:
             *(f"- {target}" for target in report.targets()),
             *(f"- left out: {line}" for line in report.absent),
             "",
+            _PATHS_NOTE,
+            "",
+            *_markdown(_path_table(report)),
+            "",
         ]
     )
 
+
+_PATHS_NOTE = (
+    f"The speed targets are those of the one-file path ({FASTEST}), the memory target is that of "
+    f"the default path ({SMALLEST}). Here are both paths by every measure:"
+)
 
 _NOTE = "1 KB = 1000 B, 1 MB = 1,000,000 B."
 
@@ -189,11 +206,10 @@ def _context(report: BenchReport) -> list[str]:
 
 
 def _latency_table(report: BenchReport) -> list[list[str]]:
-    head = ["model", "runtime", "p50 ms", "p90 ms", "min ms", "against int8 TFLite"]
+    head = ["model", "runtime", "p50 ms", "p90 ms", "min ms", f"time of {FASTEST}"]
     rows = [head]
     for candidate in report.candidates:
         timing = report.timings[candidate.name]
-        ratio = report.speedup(INT8_PATH, candidate.name)
         rows.append(
             [
                 candidate.name,
@@ -201,7 +217,7 @@ def _latency_table(report: BenchReport) -> list[list[str]]:
                 f"{timing.p50_ms:.1f}",
                 f"{timing.p90_ms:.1f}",
                 f"{timing.min_ms:.1f}",
-                "" if ratio is None else f"{ratio:.2f}x",
+                _times(report.speedup(FASTEST, candidate.name)),
             ]
         )
     return rows
@@ -222,6 +238,29 @@ def _memory_table(report: BenchReport) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def _path_table(report: BenchReport) -> list[list[str]]:
+    """Both int8 TFLite paths by all targets, so that neither hides behind the other."""
+    speeds = [f"faster than {slower}" for slower in FLOAT_SPEEDS]
+    rows = [["int8 TFLite path", *speeds, "MB beyond the floor", "of it code", "peak MB"]]
+    for name in (FASTEST, SMALLEST):
+        ratios = [report.speedup(name, slower) for slower in FLOAT_SPEEDS]
+        memory = report.footprints.get(name)
+        sizes = (
+            [_megabytes(size) for size in (memory.beyond_floor, memory.library_pages, memory.peak)]
+            if memory
+            else [_UNKNOWN] * 3
+        )
+        rows.append([name, *(_times(ratio) for ratio in ratios), *sizes])
+    return rows
+
+
+_UNKNOWN = "–"
+
+
+def _times(ratio: float | None) -> str:
+    return _UNKNOWN if ratio is None else f"{ratio:.2f}x"
 
 
 def _file_table(report: BenchReport) -> list[list[str]]:
