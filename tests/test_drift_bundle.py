@@ -167,6 +167,51 @@ def test_verb_writes_the_report_and_exits_0(
     assert str(tmp_path) not in (out / "drift.html").read_text()
 
 
+def test_a_teacher_run_here_and_its_stored_labels_give_the_same_column(
+    exported_bundle: Path, recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Clips of their own length, so that teacher and label store heard the same."""
+    pytest.importorskip("pyarrow")
+    teacher = _untrained_teacher(tmp_path / "teacher.safetensors")
+    store = ["--store", str(tmp_path / "labels")]
+    assert main(["label", str(recordings), "--teacher", str(teacher), *store]) == 0
+    words = ["drift", str(exported_bundle), "--audio", str(recordings), "--own-length"]
+    words += ["--max-mae", "0.05", "--max-error", "0.1", "--perturbation-clips", "0"]
+    here, stored = tmp_path / "here", tmp_path / "stored"
+    assert main([*words, "--teacher", str(teacher), "--out", str(here)]) == 0
+    assert main([*words, "--labels", str(tmp_path / "labels"), "--out", str(stored)]) == 0
+    assert "not the one that taught this student" in capsys.readouterr().out
+    columns = []
+    for folder in (here, stored):
+        values = json.loads((folder / "drift.json").read_text())
+        assert values["steps"][0] == "teacher"
+        assert (values["chain"][0]["name"], values["chain"][0]["artefact"]) == ("teacher", "test")
+        columns.append(values["against_reference"]["teacher"]["dimensions"])
+        assert values["verdict"]["passed"] and "teacher" not in values["verdict"]["judged"]
+        page = (folder / "drift.html").read_text()
+        assert '<tr class="step"><th colspan="6">teacher <span' in page
+        assert "<summary>teacher against float ONNX</summary>" in page
+    for dimension, figures in columns[0].items():
+        assert figures["max"] > 1e-3
+        assert figures == pytest.approx(columns[1][dimension], abs=1e-5)
+
+
+def _untrained_teacher(path: Path) -> Path:
+    """A teacher's file, made by the class that loads it."""
+    import torch
+
+    from edge_ser.frontend.spec import FrontEndSpec
+    from edge_ser.teachers.cnn import CnnConfig, EmotionCnn, Layer
+    from edge_ser.teachers.embedded import EmbeddedTeacher
+
+    torch.manual_seed(0)
+    spec = FrontEndSpec(n_fft=512, hop=160)
+    card = {"id": "test", "licence": "Apache-2.0"}
+    network = EmotionCnn(CnnConfig(spec, (Layer(8, 2, 2),), pooled=8))
+    EmbeddedTeacher([network], card).save(path, card)
+    return path
+
+
 def test_verb_fails_under_a_limit(
     exported_bundle: Path, recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,9 +261,10 @@ def test_label_store_gives_the_teacher_column(recordings: Path, tmp_path: Path) 
     with pytest.raises(InputError, match="no label store"):
         clip_sets.teacher_labels(tmp_path / "labels", files)
     store.append([_row(clip, 0.1 * index) for index, clip in enumerate(labelled)])
-    known = clip_sets.teacher_labels(tmp_path / "labels", files)
+    known, teacher = clip_sets.teacher_labels(tmp_path / "labels", files)
     assert set(known) == {clip_sets.name_of(clip) for clip in labelled}
-    step = label_step(known)
+    step = label_step(known, teacher)
+    assert (step.info.artefact, step.info.sha256) == ("t", "0" * 64)
     result = measure(
         {step.info.name: step.source, "student": lambda audio: [0.1, 0.2, 0.3]},
         clip_sets.FileClips(files, 16_000),

@@ -101,17 +101,24 @@ def run(args: argparse.Namespace) -> int:
 def _measure(args: argparse.Namespace, bundle: Bundle) -> DriftReport:
     from edge_ser.drift import clips as clip_sets
     from edge_ser.drift.assemble import build_report
-    from edge_ser.drift.chain import FLOAT_ARTEFACT, build_chain, shipped_checkpoint
+    from edge_ser.drift.chain import (
+        FLOAT_ARTEFACT,
+        build_chain,
+        shipped_checkpoint,
+        teacher_notes,
+    )
 
-    clips, corpora, notes, labels = _clips(args, bundle)
+    clips, corpora, notes, teacher = _clips(args, bundle)
     chain = build_chain(
         bundle,
-        teacher=labels,
+        teacher=teacher,
         checkpoint=args.checkpoint or shipped_checkpoint(bundle),
         golden=None if args.audio else clip_sets.golden_float_values(bundle, FLOAT_ARTEFACT),
         threads=args.threads,
     )
     name = (args.bundle or Path("the shipped bundle")).name
+    if teacher:
+        notes += teacher_notes(bundle, teacher)
     facts = {"bundle": f"{name}, SHA-256 {bundle.sha256}"}
     return build_report(bundle, chain, clips, corpora, _scope(args), facts, notes)
 
@@ -136,7 +143,7 @@ def _clips(
     window = None if args.own_length else clip_sets.fixed_window(bundle)
     notes = clip_sets.length_notes(window, bundle)
     if args.labels:
-        teacher = label_step(clip_sets.teacher_labels(args.labels, files))
+        teacher = label_step(*clip_sets.teacher_labels(args.labels, files))
         notes += clip_sets.LABEL_NOTE if window else ()
     return clip_sets.FileClips(files, window), clip_sets.describe(files), notes, teacher
 

@@ -69,6 +69,7 @@ def build_report(
         conditions = measure_conditions(
             dict(predictors), few, chain.reference, scope.seed, progress=scope.progress
         )
+        remarks.append(_measured_on("perturbations", len(few), len(clips)))
     elif scope.perturbation_clips:
         remarks.append("perturbations: left out, the float model cannot be run here")
     return DriftReport(
@@ -116,7 +117,13 @@ def _layers(
 
     audio = [clip.audio for clip in pick(clips, scope.layer_clips)]
     try:
-        return layer_costs(bundle.path(FLOAT_ARTEFACT), bundle.path(INT8_ARTEFACT), audio)
+        costs = layer_costs(bundle.path(FLOAT_ARTEFACT), bundle.path(INT8_ARTEFACT), audio)
     except EnvironmentMissing as error:
         remarks.append(f"layer costs: left out, {error} ({error.hint})")
         return ()
+    remarks.append(_measured_on("layer costs", len(audio), len(clips)))
+    return costs
+
+
+def _measured_on(what: str, some: int, all_clips: int) -> str:
+    return f"{what}: measured on {some} of the {all_clips} clips, evenly spaced"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,9 @@ from edge_ser.drift.measure import Predictor, Source
 from edge_ser.drift.report import StepInfo
 from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.runtime import available_engines, load_engine
+
+if TYPE_CHECKING:
+    from edge_ser.distillation.label_store import TeacherIdentity
 
 TEACHER = "teacher"
 FLOAT_TORCH = "float torch"
@@ -136,9 +140,20 @@ def teacher_step(name: str) -> Step:
     return Step(info, teacher.predict)
 
 
-def label_step(values: Mapping[str, ArrayLike]) -> Step:
+def label_step(values: Mapping[str, ArrayLike], teacher: TeacherIdentity) -> Step:
     """A teacher's values from a label store, by clip name."""
-    return Step(StepInfo(TEACHER, "label store", "stored labels", ""), values)
+    return Step(StepInfo(TEACHER, teacher.id, "stored labels", teacher.weights_sha256), values)
+
+
+def teacher_notes(bundle: Bundle, step: Step) -> tuple[str, ...]:
+    """Says so when the teacher measured is not the one that taught the bundle's student."""
+    own = bundle.manifest.teacher
+    if step.info.sha256 == own.weights_sha256:
+        return ()
+    return (
+        f"the teacher measured here ({step.info.artefact}, SHA-256 {step.info.sha256[:12]}) is "
+        f"not the one that taught this student ({own.id}, SHA-256 {own.weights_sha256[:12]})",
+    )
 
 
 def torch_step(bundle: Bundle, checkpoint: Path, threads: int) -> PredictingStep:

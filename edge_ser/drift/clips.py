@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from edge_ser.bundle.golden import read_clip
 from edge_ser.checkpoint import sha256_of
 from edge_ser.drift.measure import DriftClip
 from edge_ser.errors import EnvironmentMissing, InputError
+
+if TYPE_CHECKING:
+    from edge_ser.distillation.label_store import TeacherIdentity
 
 T = TypeVar("T")
 
@@ -135,8 +138,12 @@ def spread(items: Sequence[T], limit: int | None) -> list[T]:
     return [items[index * len(items) // limit] for index in range(limit)]
 
 
-def teacher_labels(store: Path, files: Sequence[Clip]) -> dict[str, NDArray[np.float32]]:
-    """A label store's values by clip name; matched by the SHA-256 of the files' bytes.
+def teacher_labels(
+    store: Path, files: Sequence[Clip]
+) -> tuple[dict[str, NDArray[np.float32]], TeacherIdentity]:
+    """A label store's values by clip name, and whose they are.
+
+    Files are matched by the SHA-256 of their bytes.
 
     Raises:
         InputError: no store, a damaged one, of several teachers, or none of the files in it.
@@ -150,7 +157,8 @@ def teacher_labels(store: Path, files: Sequence[Clip]) -> dict[str, NDArray[np.f
         ) from error
     from edge_ser.distillation.label_store import LabelStore
 
-    values = LabelStore(store).adv_of([sha256_of(clip.path) for clip in files])
+    labels = LabelStore(store)
+    values = labels.adv_of([sha256_of(clip.path) for clip in files])
     known = {
         name_of(clip): row
         for clip, row in zip(files, values, strict=True)
@@ -161,4 +169,4 @@ def teacher_labels(store: Path, files: Sequence[Clip]) -> dict[str, NDArray[np.f
             f"{store} holds no label for any of the {len(files)} files",
             "label the same audio: edge-ser label AUDIO_FOLDER --store FOLDER",
         )
-    return known
+    return known, labels.teacher()
