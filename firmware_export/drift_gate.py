@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_ser.audio.corpus import Clip
 from edge_ser.bundle import Bundle
 from edge_ser.drift import clips as drift_clips
 from edge_ser.drift.assemble import Scope, build_report
@@ -25,22 +26,39 @@ _LAYER_CLIPS = 6
 """Enough to name the costly layer; `edge-ser drift` measures both on more."""
 
 
-def measure_drift(
-    bundle: Bundle, checkpoint: Path, audio: Sequence[Path], limit: int, progress: bool
-) -> DriftReport:
-    """Float torch, then every artefact, on real clips where folders are given, else on probes.
+def real_clips(audio: Sequence[Path], limit: int) -> tuple[Clip, ...]:
+    """The clips of the folders; none where no folder is given.
 
     Args:
-        bundle: the new one, open.
-        checkpoint: the float reference.
         audio: folders of real clips; may be empty.
-        limit: at most this many real clips.
-        progress: show bars.
+        limit: at most this many.
 
     Raises:
         InputError: folders without enough clips for the gate on CCC.
     """
-    clips, corpora, notes = _clips(bundle, audio, limit)
+    if not audio:
+        return ()
+    files = drift_clips.find_files(audio, limit)
+    if len(files) < CLIPS_FOR_CCC:
+        raise InputError(
+            f"the drift gate needs {CLIPS_FOR_CCC} real clips, {len(files)} were found or allowed",
+            "give more folders with --audio, raise --audio-clips, or leave --audio out",
+        )
+    return files
+
+
+def measure_drift(
+    bundle: Bundle, checkpoint: Path, files: tuple[Clip, ...], progress: bool
+) -> DriftReport:
+    """Float torch, then every artefact, on the real clips where there are some, else on probes.
+
+    Args:
+        bundle: the new one, open.
+        checkpoint: the float reference.
+        files: from `real_clips`.
+        progress: show bars.
+    """
+    clips, corpora, notes = _clips(bundle, files)
     scope = Scope(
         perturbation_clips=_PERTURBATION_CLIPS, layer_clips=_LAYER_CLIPS, progress=progress
     )
@@ -78,18 +96,12 @@ def summary(report: DriftReport) -> dict[str, Any]:
 
 
 def _clips(
-    bundle: Bundle, audio: Sequence[Path], limit: int
+    bundle: Bundle, files: tuple[Clip, ...]
 ) -> tuple[ClipSet, tuple[str, ...], tuple[str, ...]]:
-    if not audio:
+    if not files:
         probes = [DriftClip(f"probe/{name}", clip) for name, clip in probe_clips().items()]
         line = f"{len(probes)} probe clips synthesised by edge-ser"
         return probes, (line,), drift_clips.length_notes(None, bundle)
-    files = drift_clips.find_files(audio, limit)
-    if len(files) < CLIPS_FOR_CCC:
-        raise InputError(
-            f"the drift gate needs {CLIPS_FOR_CCC} real clips, {len(files)} were found or allowed",
-            "give more folders with --audio, raise --audio-clips, or leave --audio out",
-        )
     window = drift_clips.fixed_window(bundle)
     clips = drift_clips.FileClips(files, window)
     return clips, drift_clips.describe(files), drift_clips.length_notes(window, bundle)

@@ -100,6 +100,7 @@ def export_bundle(
     _refuse_existing([out, archive], force)
     student, card = load_student(checkpoint)
     calibration.check(card["weights_sha256"], student.config.frontend)
+    clips = drift_gate.real_clips(audio, audio_clips)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out.parent) as scratch:
         folder = Path(scratch, "bundle")
@@ -110,7 +111,7 @@ def export_bundle(
         manifest = _first_manifest(student, card, chosen, calibration, models, folder)
         with open_bundle(folder) as bundle:
             recorded = golden.record(bundle)
-            report = drift_gate.measure_drift(bundle, checkpoint, audio, audio_clips, progress)
+            report = drift_gate.measure_drift(bundle, checkpoint, clips, progress)
         if not keep_failed:
             drift_gate.require_pass(report)
         drift_files.write(report, folder)

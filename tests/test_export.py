@@ -24,8 +24,8 @@ from edge_ser.runtime.verification import verify_bundle
 
 pytest.importorskip("litert_torch", reason="the export needs the 'export' extra")
 
+from firmware_export import drift_gate, gates
 from firmware_export import export as exporter
-from firmware_export import gates
 from firmware_export.export import ExportResult, export_bundle
 from firmware_export.probes import probe_clips
 from firmware_export.wheel import write_wheel
@@ -38,7 +38,7 @@ MODEL_FILES = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cache(dev_checkpoint: Path) -> CalibrationCache:
     """Ranges over the probe clips, so that the test needs no corpus."""
     student, card = load_student(dev_checkpoint)
@@ -52,7 +52,7 @@ def cache(dev_checkpoint: Path) -> CalibrationCache:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def exported(
     dev_checkpoint: Path, cache: CalibrationCache, tmp_path_factory: pytest.TempPathFactory
 ) -> ExportResult:
@@ -103,6 +103,27 @@ def test_drift_of_every_int8_file_is_in_the_manifest(exported: ExportResult) -> 
     assert drift["steps"]["float ONNX"]["max"] < 1e-5
     for figures in drift["steps"].values():
         assert 0 < figures["mae"] <= 0.004 and figures["max"] <= 0.02
+
+
+def test_the_drift_report_inside_is_the_full_one(exported: ExportResult) -> None:
+    """What `edge-ser drift` writes: all its parts, its step names, its page."""
+    values = json.loads((exported.folder / "drift.json").read_text())
+    steps = ["float torch", "float ONNX", "int8 ONNX", "int8 TFLite", "backbone + host"]
+    assert values["steps"] == [step["name"] for step in values["chain"]] == steps
+    assert values == json.loads(json.dumps(exported.drift.to_dict()))
+    assert {name: len(clips) for name, clips in values["worst_clips"].items()} == dict.fromkeys(
+        steps[1:], 8
+    )
+    assert len(values["layers"]) == 10
+    assert [found["clips"] for found in values["perturbations"].values()] == [8] * 6
+    for found in values["perturbations"].values():
+        assert list(found["against_reference"]) == steps[1:]
+    assert "perturbations: measured on 8 of the 14 clips, evenly spaced" in values["notes"]
+    assert "layer costs: measured on 6 of the 14 clips, evenly spaced" in values["notes"]
+    page = (exported.folder / "drift.html").read_text()
+    assert page.count("<svg") == 6 * len(steps[1:])
+    for heading in ("Worst clips", "Under perturbations", "What each layer costs"):
+        assert f"<h2>{heading}</h2>" in page
 
 
 def test_the_wheel_inside_is_this_package(exported: ExportResult) -> None:
@@ -175,6 +196,8 @@ def test_drift_over_its_gate_fails_and_leaves_nothing(
         cache.ranges, read_card(moved)["weights_sha256"], frontend, (), "test", 0
     )
     monkeypatch.setattr(exporter, "write_models", _copy_models(exported.folder))
+    few = dict(list(probe_clips().items())[:2])
+    monkeypatch.setattr(drift_gate, "probe_clips", lambda: few)
     with pytest.raises(GateFailed, match="drift gate failed") as caught:
         export_bundle(moved, "rpi", tmp_path / "out" / "rpi", calibration=other)
     assert "max error" in str(caught.value)
@@ -203,14 +226,9 @@ def test_a_stale_cache_is_refused_before_any_work(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_too_few_real_clips_for_the_gate(
-    dev_checkpoint: Path,
-    cache: CalibrationCache,
-    exported: ExportResult,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_too_few_real_clips_are_refused_before_any_work(
+    dev_checkpoint: Path, cache: CalibrationCache, exported: ExportResult, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(exporter, "write_models", _copy_models(exported.folder))
     with pytest.raises(InputError, match="needs 200 real clips, 6 were found"):
         export_bundle(
             dev_checkpoint,
@@ -219,11 +237,14 @@ def test_too_few_real_clips_for_the_gate(
             calibration=cache,
             audio=[exported.folder / "golden"],
         )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_command_line_lists_targets(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "--list-targets"]) == 0
-    assert "rpi " in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("rpi ")
+    assert lines[0].endswith("(aarch64; litert, tflite-runtime, onnxruntime)")
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,10 @@ def _target_list() -> str:
     from firmware_export.targets import TARGETS
 
     width = max(map(len, TARGETS))
-    return "\n".join(f"{t.name:<{width}}  {t.title} ({t.machine})" for t in TARGETS.values())
+    return "\n".join(
+        f"{t.name:<{width}}  {t.title} ({t.machine}; {', '.join(t.engines)})"
+        for t in TARGETS.values()
+    )
 
 
 def _shipped_checkpoint(student: str) -> Path:
