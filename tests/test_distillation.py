@@ -89,6 +89,22 @@ def test_equal_runs_give_equal_weights_and_other_work_is_refused(
         run_recipe(changed, LoudnessTeacher(), tmp_path / "c.safetensors")
 
 
+def test_a_student_goes_on_from_a_checkpoint(tiny_corpus: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    run_recipe(_recipe(tiny_corpus, tmp_path / "a"), LoudnessTeacher(), first)
+    gentle = {"start_from": first, "learning_rate": 1e-9, "steps": 1}
+    run_recipe(_recipe(tiny_corpus, tmp_path / "a", **gentle), LoudnessTeacher("b" * 64), second)
+    before, after = load_student(first)[0], load_student(second)[0]
+    for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
+        assert torch.allclose(old, new, atol=1e-6), name
+    card = read_card(second)
+    assert card["history"][0]["teacher"]["weights_sha256"] == "a" * 64
+    assert card["teacher"]["weights_sha256"] == "b" * 64
+    with pytest.raises(InputError, match="is a wav2small-17k, not a wav2small"):
+        wrong = _recipe(tiny_corpus, tmp_path / "b", student="wav2small", start_from=first)
+        run_recipe(wrong, LoudnessTeacher(), second)
+
+
 def test_unknown_speakers_and_students_are_refused(tiny_corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="tiny/99"):
         recipe = _recipe(tiny_corpus, tmp_path / "a", held_out=("tiny/99",))

@@ -42,9 +42,11 @@ def test_every_speaker_is_held_out_once() -> None:
 def test_the_runs_cover_folds_baseline_and_seeds() -> None:
     runs = all_runs(seeds=3, folds=True)
     assert len(runs) == len({run.folder(Path()) for run in runs})
-    assert len(runs) == 3 * (1 + 5 + 2) + 6
-    assert len({run.seed for run in runs if run.held_out == FOLDS[0]}) == 9
-    assert len(all_runs(seeds=3, folds=False)) == 3
+    assert len(runs) == 4 * (1 + 5 + 2)
+    large = [run for run in runs if run.held_out == FOLDS[0] and run.role != "baseline"]
+    assert len({run.seed for run in large}) == 9
+    assert len(all_runs(seeds=3, folds=False)) == 4
+    assert sum(run.role == "baseline" for run in runs) == 8
 
 
 def test_no_held_out_speaker_is_trainable(tiny_corpus: Path) -> None:

@@ -30,6 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     teaching.add_argument("--labels", type=Path, help="label store to learn from instead")
     parser.add_argument(
+        "--start-from", type=Path, metavar="CHECKPOINT",
+        help="go on from a trained student, e.g. with another teacher or more audio",
+    )  # fmt: skip
+    parser.add_argument(
         "--held-out", nargs="*", default=[], metavar="CORPUS/SPEAKER",
         help="speakers to keep out of training and to watch (default: a fixed tenth)",
     )  # fmt: skip
@@ -88,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
         jobs=args.jobs,
         held_out=tuple(args.held_out),
         labels=args.labels,
+        start_from=args.start_from,
     )
     metrics = run_recipe(recipe, None if args.labels else load_teacher(args.teacher), args.out)
     for name, value in metrics["unseen_speakers"].items():

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from edge_ser import DIMENSIONS
 from edge_ser.audio.bank import Bank
+from edge_ser.checkpoint import load_student
+from edge_ser.errors import InputError
 from edge_ser.metrics import ccc
 from edge_ser.students.catalogue import build_student
 from edge_ser.students.wav2small import Wav2Small
@@ -49,10 +51,24 @@ def distill(
     seed: int,
     folder: Path,
     progress: Callable[[int, float], None] | None = None,
+    start_from: Path | None = None,
 ) -> Wav2Small:
-    """A trained student; takes up what `folder` holds of the same run."""
+    """A trained student; takes up what `folder` holds of the same run.
+
+    Args:
+        student_name: of the catalogue.
+        lesson: audio and answers.
+        schedule: steps and rates.
+        seed: of initialisation and batches.
+        folder: resumable state.
+        progress: told (step, mean loss).
+        start_from: checkpoint of the same student to go on from, instead of random weights.
+
+    Raises:
+        InputError: unknown student, or `start_from` is of another one.
+    """
     torch.manual_seed(seed)
-    student = build_student(student_name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    student = _initial(student_name, start_from).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss_of(random: Generator) -> Tensor:
         items = random.choice(lesson.training, schedule.batch)
@@ -67,6 +83,15 @@ def distill(
         return agreement(student, lesson, lesson.watched)
 
     train(student, loss_of, schedule, seed, folder, after_save=watch, progress=progress)
+    return student
+
+
+def _initial(student_name: str, start_from: Path | None) -> Wav2Small:
+    if start_from is None:
+        return build_student(student_name)
+    student, card = load_student(start_from)
+    if card["student"] != student_name:
+        raise InputError(f"{start_from} is a {card['student']}, not a {student_name}")
     return student
 
 

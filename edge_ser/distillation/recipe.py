@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from edge_ser.audio.bank import Bank, BankSpec, open_or_build
 from edge_ser.audio.corpus import Clip, licence_of, read_corpus
-from edge_ser.checkpoint import save_weights
+from edge_ser.checkpoint import read_card, save_weights
 from edge_ser.distillation.distill import Lesson, agreement, distill
 from edge_ser.distillation.label_store import LabelStore, TeacherIdentity
 from edge_ser.distillation.teaching import answers, stored_answers
@@ -54,6 +54,7 @@ class DistillRecipe:
     jobs: int
     held_out: tuple[str, ...]
     labels: Path | None
+    start_from: Path | None = None
 
 
 def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dict[str, Any]:
@@ -91,11 +92,14 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
 
 def _run_name(recipe: DistillRecipe) -> str:
     without = "".join(f"-without-{voice.replace('/', '_')}" for voice in recipe.held_out)
-    return f"{recipe.student}-seed{recipe.seed}{without}"
+    continued = "-continued" if recipe.start_from else ""
+    return f"{recipe.student}-seed{recipe.seed}{without}{continued}"
 
 
 def _run_settings(recipe: DistillRecipe, teacher: TeacherIdentity) -> dict[str, Any]:
     settings = asdict(recipe)
+    if recipe.start_from:
+        settings["start_from"] = read_card(recipe.start_from)["weights_sha256"]
     for free in ("audio", "noise", "work", "jobs", "labels"):  # the bank binds the audio
         del settings[free]
     return {**settings, "teacher": asdict(teacher)}
@@ -171,7 +175,9 @@ def _train_with_bar(recipe: DistillRecipe, lesson: Lesson, folder: Path) -> Wav2
             bar.update(step - bar.n)
             bar.set_postfix(loss=f"{loss:.4f}")
 
-        return distill(recipe.student, lesson, schedule, recipe.seed, folder, advance)
+        return distill(
+            recipe.student, lesson, schedule, recipe.seed, folder, advance, recipe.start_from
+        )
 
 
 def _store(recipe: DistillRecipe) -> Path:
@@ -197,6 +203,11 @@ def _card(
         f" --steps {recipe.steps} --batch {recipe.batch}"
         f" --learning-rate {recipe.learning_rate} --seed {recipe.seed}"
     )
+    history = []
+    if recipe.start_from:
+        command += f" --start-from {recipe.start_from.name}"
+        before = read_card(recipe.start_from)
+        history = [*before.get("history", []), {key: before[key] for key in ("command", "teacher")}]
     return {
         "kind": "student",
         "student": recipe.student,
@@ -208,5 +219,6 @@ def _card(
         "attribution": attributions(noises),
         "seed": recipe.seed,
         "command": command,
+        "history": history,
         "metrics": metrics,
     }

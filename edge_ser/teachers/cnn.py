@@ -142,4 +142,4 @@ MEMBERS: tuple[CnnConfig, ...] = (
     _member(FrontEndSpec(n_fft=1_024, hop=256, n_mels=64, fmin=50.0, fmax=4_000.0)),
     _member(FrontEndSpec(n_fft=400, hop=160, n_mels=48, fmin=80.0, fmax=6_000.0)),
 )
-"""The teacher's networks look at time and frequency at different resolutions."""
+"""The teacher's larger networks look at time and frequency at different resolutions."""

@@ -49,16 +49,21 @@ class Run:
 
 
 def teacher_runs(held_out: tuple[str, ...], seed: int) -> list[Run]:
-    """The members of one teacher; each has its own seed."""
-    return [
+    """The networks of one teacher; each has its own seed.
+
+    The baseline is one of them: in the speaker folds of EMO-DB it orders dominance better than
+    the larger networks do, and the mean of all keeps both strengths.
+    """
+    members = [
         Run(config, f"member{index}", held_out, seed * len(MEMBERS) + index)
         for index, config in enumerate(MEMBERS)
     ]
+    return [*members, baseline_run(held_out, seed)]
 
 
-def baseline_run(held_out: tuple[str, ...]) -> Run:
+def baseline_run(held_out: tuple[str, ...], seed: int = 0) -> Run:
     """The network to beat, trained the same way."""
-    return Run(BASELINE, "baseline", held_out, 0)
+    return Run(BASELINE, "baseline", held_out, seed)
 
 
 def all_runs(seeds: int, folds: bool) -> list[Run]:
@@ -67,7 +72,6 @@ def all_runs(seeds: int, folds: bool) -> list[Run]:
     if folds:
         for held_out in FOLDS:
             runs += teacher_runs(held_out, 0)
-        runs += [baseline_run(held_out) for held_out in (FINAL, *FOLDS)]
         for seed in range(1, seeds):
             runs += teacher_runs(FOLDS[0], seed)
     return runs
