@@ -48,6 +48,7 @@ def save_weights(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) -
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+    partial.chmod(0o644)  # safetensors writes files that only their owner can read
     full = {"schema": CARD_SCHEMA, **card, "weights_sha256": sha256_of(partial)}
     partial.replace(path)
     _write_card(path, full)
