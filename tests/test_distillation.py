@@ -71,6 +71,8 @@ def test_a_checkpoint_a_card_and_a_curve_come_out(tiny_corpus: Path, tmp_path: P
     student, card = load_student(out)
     assert card["teacher"] == {"id": "loudness", "licence": "CC0-1.0", "weights_sha256": "a" * 64}
     assert card["parameters"] == 15_888
+    source = {"name": "tiny", "licence": "not stated", "use": "unlabelled speech"}
+    assert card["training_data"] == [source]
     assert student(torch.zeros(1, 16_000)).shape == (1, 3)
     assert out.with_suffix(".curve.png").read_bytes().startswith(b"\x89PNG")
     assert "ccc_valence" in out.with_suffix(".curve.csv").read_text()

@@ -193,7 +193,9 @@ def _card(
     noises: Sequence[Clip],
     metrics: dict[str, Any],
 ) -> dict[str, Any]:
-    folders = [*recipe.audio, *([recipe.noise] if recipe.noise else [])]
+    training_data = [{**licence_of(folder), "use": "unlabelled speech"} for folder in recipe.audio]
+    if recipe.noise:
+        training_data.append({**licence_of(recipe.noise), "use": "background noise"})
     command = (
         f"edge-ser distill --student {recipe.student} --audio "
         f"{' '.join(folder.name for folder in recipe.audio)}"
@@ -215,7 +217,7 @@ def _card(
         "parameters": parameter_count(student),
         "macs_per_5s": multiply_accumulates(student, 5 * student.config.frontend.sample_rate),
         "teacher": asdict(teacher),
-        "training_data": [licence_of(folder) for folder in folders],
+        "training_data": training_data,
         "attribution": attributions(noises),
         "seed": recipe.seed,
         "command": command,
