@@ -54,8 +54,8 @@ def load_engine(
 def default_artefact(engine: str) -> str:
     """The int8 model that an engine takes when none is named.
 
-    For TFLite the backbone: run in blocks it needs about a quarter of the hybrid file's working
-    memory (`edge-ser bench`), and clips of all lengths go the same way.
+    For TFLite the backbone: run in blocks it takes about a quarter of what the hybrid file
+    takes beyond the runtime's floor (`edge-ser bench`), and all lengths go the same way.
     """
     return BACKBONE if engine in INTERPRETER_MODULES else INT8_ONNX
 
