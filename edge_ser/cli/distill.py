@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_ser.cli.number import positive_float, positive_int, share
+
 EXAMPLES = """\
   edge-ser distill --student wav2small --audio data/emodb data/speech --noise data/noise \\
       --out my/wav2small.safetensors
@@ -45,28 +47,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--items",
-        type=int,
+        type=positive_int,
         default=30_000,
         help="augmented clips in the bank (default: %(default)s)",
     )
     parser.add_argument(
-        "--seconds", type=float, default=1.6, help="of each augmented clip (default: %(default)s)"
+        "--seconds",
+        type=positive_float,
+        default=1.6,
+        help="of each augmented clip (default: %(default)s)",
     )
     parser.add_argument(
-        "--mixed", type=float, default=0.3, help="share of mixed-up clips (default: %(default)s)"
+        "--mixed", type=share, default=0.3, help="share of mixed-up clips (default: %(default)s)"
     )
-    parser.add_argument("--steps", type=int, default=2_000, help="(default: %(default)s)")
+    parser.add_argument("--steps", type=positive_int, default=2_000, help="(default: %(default)s)")
     parser.add_argument(
-        "--batch", type=int, default=32, help="clips per step (default: %(default)s)"
+        "--batch", type=positive_int, default=32, help="clips per step (default: %(default)s)"
     )
     parser.add_argument(
-        "--learning-rate", type=float, default=4e-3, help="peak (default: %(default)s)"
+        "--learning-rate", type=positive_float, default=4e-3, help="peak (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
     parser.add_argument(
-        "--jobs", type=int, default=2, help="processes that augment (default: %(default)s)"
+        "--jobs", type=positive_int, default=2, help="processes that augment (default: %(default)s)"
     )
-    parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
+    parser.add_argument(
+        "--threads", type=positive_int, default=1, help="of torch (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_ser.cli.number import positive_float
+
 if TYPE_CHECKING:
     from edge_ser.evaluation.agreement import Fold
 
@@ -35,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--speakers", nargs="+", metavar="CORPUS/SPEAKER", help="score only these speakers"
     )
-    parser.add_argument("--seconds", type=float, help="use only the beginning of each file")
+    parser.add_argument(
+        "--seconds", type=positive_float, help="use only the beginning of each file"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
     parser.add_argument(
         "--record-in", type=Path, metavar="CHECKPOINT",

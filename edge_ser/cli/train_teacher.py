@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_ser.cli.number import positive_int
+
 EXAMPLES = """\
   edge-ser train-teacher --emodb data/emodb --noise data/noise --out teacher.safetensors
   edge-ser train-teacher --emodb data/emodb --noise data/noise --cross-validate \\
@@ -31,21 +33,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--evaluate-on", type=Path, help="another corpus with emotion and speaker columns"
     )
-    parser.add_argument("--steps", type=int, default=800, help="per network (default: %(default)s)")
     parser.add_argument(
-        "--batch", type=int, default=32, help="clips per step (default: %(default)s)"
+        "--steps", type=positive_int, default=800, help="per network (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--batch", type=positive_int, default=32, help="clips per step (default: %(default)s)"
     )
     parser.add_argument(
         "--variants",
-        type=int,
+        type=positive_int,
         default=40,
         help="augmented versions per clip (default: %(default)s)",
     )
     parser.add_argument(
-        "--seeds", type=int, default=3, help="seeds of one fold (default: %(default)s)"
+        "--seeds", type=positive_int, default=3, help="seeds of one fold (default: %(default)s)"
     )
     parser.add_argument(
-        "--jobs", type=int, default=2, help="networks trained at once (default: %(default)s)"
+        "--jobs",
+        type=positive_int,
+        default=2,
+        help="networks trained at once (default: %(default)s)",
     )
 
 

@@ -20,6 +20,7 @@ from edge_ser.distillation.distill import Lesson, agreement, distill
 from edge_ser.distillation.label_store import LabelStore, TeacherIdentity
 from edge_ser.distillation.teaching import answers, stored_answers
 from edge_ser.errors import InputError
+from edge_ser.students.catalogue import find_student
 from edge_ser.students.cost import multiply_accumulates, parameter_count
 from edge_ser.students.wav2small import Wav2Small
 from edge_ser.teachers import Teacher
@@ -71,6 +72,7 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
     Raises:
         InputError: a corpus cannot be used, or nothing is left to train on.
     """
+    find_student(recipe.student)
     clips, weights = _sources(recipe.audio)
     noises = read_corpus(recipe.noise) if recipe.noise else []
     spec = BankSpec(

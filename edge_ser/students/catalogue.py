@@ -23,6 +23,17 @@ STUDENTS: dict[str, Callable[[FrontEndSpec], Wav2Small]] = {
 }
 
 
+def find_student(name: str) -> Callable[[FrontEndSpec], Wav2Small]:
+    """The builder of a student.
+
+    Raises:
+        InputError: unknown name.
+    """
+    if name not in STUDENTS:
+        raise InputError(f"no student called {name!r}", f"known students: {', '.join(STUDENTS)}")
+    return STUDENTS[name]
+
+
 def build_student(name: str, frontend: FrontEndSpec | None = None) -> Wav2Small:
     """An untrained student.
 
@@ -33,6 +44,4 @@ def build_student(name: str, frontend: FrontEndSpec | None = None) -> Wav2Small:
     Raises:
         InputError: unknown name.
     """
-    if name not in STUDENTS:
-        raise InputError(f"no student called {name!r}", f"known students: {', '.join(STUDENTS)}")
-    return STUDENTS[name](frontend or FrontEndSpec())
+    return find_student(name)(frontend or FrontEndSpec())
