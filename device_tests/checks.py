@@ -25,11 +25,9 @@ from edge_ser.bundle import Bundle, open_bundle
 from edge_ser.bundle.golden import read_clip
 from edge_ser.errors import GateFailed, InputError
 from edge_ser.runtime.selection import default_artefact
+from edge_ser.runtime.verification import HELD_TO, tolerance
 
 REPORT_SCHEMA = 1
-
-_HOST_ENGINE = {"tflite-runtime": "litert"}
-"""tflite-runtime cannot share an environment with the rest; LiteRT is its successor."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +144,8 @@ def _check_engines(device: Device, engines: tuple[str, ...]) -> None:
 
 def _longest_golden_clip(bundle: Bundle) -> Path:
     clips = bundle.manifest.golden.clips
+    if not clips:
+        raise InputError("the bundle has no golden clip to stream", "name a file with --file")
     longest = max(sorted(clips), key=lambda name: len(read_clip(bundle, name)))
     return bundle.path(clips[longest])
 
@@ -176,10 +176,9 @@ class _Runner:
         options = ["--json", "--bundle", str(self.bundle), "--file", str(audio)]
         output = self._edge_ser("stream", *options, "--engine", self.engine)
         there = _readings(output)
-        on_host = _HOST_ENGINE.get(self.engine, self.engine)
-        here = _host_readings(options, on_host)
-        tolerance = bundle.manifest.golden.tolerance[f"{on_host}/{default_artefact(on_host)}"]
-        return compare_readings(there, here, tolerance)
+        here = _host_readings(options, HELD_TO.get(self.engine, self.engine))
+        allowed = tolerance(bundle, self.engine, default_artefact(self.engine))
+        return compare_readings(there, here, allowed)
 
     def _edge_ser(self, *words: str | Path) -> Output:
         return run_python(
@@ -201,7 +200,7 @@ def _golden_check(entry: dict[str, Any]) -> Check:
 
 
 def compare_readings(
-    there: list[dict[str, Any]], here: list[dict[str, Any]], tolerance: float
+    there: list[dict[str, Any]], here: list[dict[str, Any]], allowed: float
 ) -> Check:
     """Readings of the device against those of this machine for the same file.
 
@@ -225,8 +224,8 @@ def compare_readings(
         kind="stream",
         cases=len(there),
         largest=largest,
-        tolerance=tolerance,
-        passed=all(difference <= tolerance for difference in differences),
+        tolerance=allowed,
+        passed=all(difference <= allowed for difference in differences),
     )
 
 

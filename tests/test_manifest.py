@@ -128,6 +128,7 @@ def test_file_names_that_could_leave_or_confuse_are_refused(name: str) -> None:
         (("golden", "clips", "tone"), "golden/other.wav", "not listed"),
         (("golden", "expected", "litert/model.int8.tflite", "nobody"), [0, 0, 0], "unknown clips"),
         (("golden", "expected", "litert/model.int8.tflite", "tone"), [0, 0], "list of 3"),
+        (("golden", "expected", "litert/model.int8.tflite"), {}, "lack the clips"),
         (("name",), "../up", "name"),
         (("name",), "\x1b[2J", "text"),
         (("memory", "arena", "kind"), "guessed", "kind"),

@@ -15,11 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_ser.bundle import open_bundle, pack
+from edge_ser.bundle.golden_key import GoldenKey
 from edge_ser.cli import main
-from edge_ser.errors import EnvironmentMissing, InputError
-from edge_ser.runtime import verification
+from edge_ser.errors import BundleRefused, EnvironmentMissing, InputError
+from edge_ser.runtime import load_engine, verification
 from edge_ser.runtime.availability import EngineStatus
-from edge_ser.runtime.verification import golden_kernels, predict_golden, verify_bundle
+from edge_ser.runtime.engine import Kernels
+from edge_ser.runtime.verification import predict_golden, tolerance, verify_bundle
 
 INT8_ONNX = "onnxruntime/model.int8.onnx"
 
@@ -42,9 +44,13 @@ def test_real_bundle_as_folder_and_archive(
     report = json.loads(out)
     assert (code, report["verified"], report["sha256"]) == (0, True, digest)
     assert {check["engine"] for check in report["checks"]} == {"litert"}
-    kernels = {check["artefact"]: check["kernels"] for check in report["checks"]}
-    assert kernels["backbone.int8.tflite"] == "reference"
-    assert kernels["model.int8.tflite"] == "default"
+    assert {
+        (check["artefact"], check["kernels"]): check["tolerance"] for check in report["checks"]
+    } == {
+        ("model.int8.tflite", "default"): 5e-3,
+        ("backbone.int8.tflite", "default"): 5e-3,
+        ("backbone.int8.tflite", "reference"): 1e-3,
+    }
     assert all(0 <= c["largest"] <= c["tolerance"] and c["clips"] > 0 for c in report["checks"])
 
 
@@ -65,8 +71,10 @@ def test_other_values_than_the_golden_ones_fail(
 def test_values_that_are_not_numbers_never_pass(
     exported_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(bundle: object, engine: str, artefact: str) -> tuple[dict[str, Any], str]:
-        values, version = predict_golden(open_bundle(exported_bundle), engine, artefact)
+    def broken(
+        bundle: object, engine: str, artefact: str, kernels: Kernels
+    ) -> tuple[dict[str, Any], str]:
+        values, version = predict_golden(open_bundle(exported_bundle), engine, artefact, kernels)
         return {**values, sorted(values)[0]: (float("nan"), 0.0, 0.0)}, version
 
     monkeypatch.setattr(verification, "predict_golden", broken)
@@ -102,13 +110,17 @@ def test_tflite_runtime_is_held_to_the_values_of_litert(
         monkeypatch.setattr(
             verification,
             "predict_golden",
-            lambda bundle, engine, artefact: (golden.expected[f"litert/{artefact}"], "2.14.0"),
+            lambda bundle, engine, artefact, kernels: (
+                golden.expected[str(GoldenKey("litert", artefact, kernels))],
+                "2.14.0",
+            ),
         )
         report = verify_bundle(bundle)
     assert report.verified
     assert {check.engine for check in report.checks} == {"tflite-runtime"}
     for check in report.checks:
-        assert check.tolerance == 2 * golden.tolerance[f"litert/{check.artefact}"]
+        key = GoldenKey("litert", check.artefact, check.kernels)
+        assert check.tolerance == 2 * golden.tolerance[str(key)]
 
 
 def test_unknown_or_absent_engine(exported_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,9 +138,34 @@ def test_unknown_or_absent_engine(exported_bundle: Path, monkeypatch: pytest.Mon
             verify_bundle(bundle)
 
 
-def test_golden_kernels_of_the_backbone_are_those_that_every_device_shares() -> None:
-    assert golden_kernels("backbone.int8.tflite") == "reference"
-    assert golden_kernels("model.int8.onnx") == "default"
+def test_what_a_stream_runs_is_verified_with_the_kernels_that_it_runs(
+    exported_bundle: Path,
+) -> None:
+    with open_bundle(exported_bundle) as bundle:
+        for engine in ("litert", "onnxruntime"):
+            checks = verify_bundle(bundle, (engine,)).checks
+            loaded = load_engine(bundle, engine)
+            assert (loaded.artefact, loaded.kernels) in {(c.artefact, c.kernels) for c in checks}
+
+
+def test_tolerance_of_an_engine_without_golden_values_is_refused(exported_bundle: Path) -> None:
+    with open_bundle(exported_bundle) as bundle:
+        assert tolerance(bundle, "litert", "backbone.int8.tflite") == 5e-3
+        assert tolerance(bundle, "tflite-runtime", "backbone.int8.tflite") == 1e-2
+        with pytest.raises(BundleRefused, match=r"no golden values litert/model\.int8\.onnx"):
+            tolerance(bundle, "litert", "model.int8.onnx")
+
+
+@pytest.mark.parametrize("kernels", ["default", "reference"])
+def test_golden_keys_survive_the_round_trip(kernels: Kernels) -> None:
+    key = GoldenKey("litert", "backbone.int8.tflite", kernels)
+    assert GoldenKey.parse(str(key)) == key
+
+
+@pytest.mark.parametrize("text", ["", "litert", "litert/", "/a.tflite", "litert/@reference"])
+def test_other_golden_keys_are_refused(text: str) -> None:
+    with pytest.raises(BundleRefused, match="not ENGINE/ARTEFACT"):
+        GoldenKey.parse(text)
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from edge_ser import DIMENSIONS, SAMPLE_RATE
 from edge_ser.bundle.decode import decode, parse_json
+from edge_ser.bundle.golden_key import GoldenKey
 from edge_ser.errors import BundleRefused
 from edge_ser.frontend.spec import FrontEndSpec
 
@@ -128,8 +129,8 @@ class Golden:
 
     Attributes:
         clips: clip name -> path of a 16-bit mono WAV in the bundle.
-        expected: "ENGINE/ARTEFACT" -> clip name -> (arousal, dominance, valence).
-        tolerance: "ENGINE/ARTEFACT" -> largest allowed absolute difference.
+        expected: key (see `GoldenKey`) -> every clip's name -> (arousal, dominance, valence).
+        tolerance: key -> largest allowed absolute difference.
     """
 
     clips: dict[str, str]
@@ -144,6 +145,9 @@ class Golden:
         for key, values in self.expected.items():
             unknown = sorted(set(values) - set(self.clips))
             _check(not unknown, f"golden values of {key!r} name unknown clips {unknown[:3]}")
+            missing = sorted(set(self.clips) - set(values))
+            _check(not missing, f"golden values of {key!r} lack the clips {missing[:3]}")
+            _check(bool(values), f"golden values of {key!r} are of no clip at all")
         _check(
             all(0 <= tolerance <= 1 for tolerance in self.tolerance.values()),
             "golden tolerances must lie in 0..1",
@@ -279,8 +283,7 @@ class Manifest:
         for needed in [*self.models, *self.golden.clips.values()]:
             _check(needed in listed, f"{needed!r:.80} is used but not listed under files")
         for key in self.golden.expected:
-            engine, slash, artefact = key.partition("/")
-            _check(bool(engine and slash), f"golden key {key!r:.80} is not ENGINE/ARTEFACT")
+            artefact = GoldenKey.parse(key).artefact
             _check(artefact in self.models, f"golden values for the unknown model {artefact!r:.80}")
 
     @classmethod

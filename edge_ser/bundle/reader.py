@@ -1,6 +1,7 @@
 """Opening a bundle: every name, size and SHA-256 is checked before anything is loaded.
 
-A folder or a `.tar.gz` (unpacked into a temporary folder). Nothing in it is executed.
+A folder or a `.tar.gz` (unpacked into a temporary folder). Nothing in it is executed. Only an
+archive's hard links are refused: in a folder they are plain files, and installers make them.
 """
 
 from __future__ import annotations

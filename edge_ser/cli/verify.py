@@ -20,6 +20,9 @@ EXAMPLES = """\
 """
 
 
+_KERNELS = {"default": "", "reference": " (reference kernels)"}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the verb."""
     parser.add_argument(
@@ -69,7 +72,8 @@ def _text(report: Verification) -> str:
     for check in report.checks:
         mark = "ok  " if check.passed else "FAIL"
         lines.append(
-            f"  {mark}  {check.engine} {check.version}  {check.artefact}: {check.clips} golden "
+            f"  {mark}  {check.engine} {check.version}  {check.artefact}"
+            f"{_KERNELS[check.kernels]}: {check.clips} golden "
             f"clips, largest difference {check.largest:.2g} ({check.worst_clip}), "
             f"allowed {check.tolerance:.2g}"
         )

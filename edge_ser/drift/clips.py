@@ -16,6 +16,7 @@ from edge_ser.audio.corpus import Clip, read_corpus
 from edge_ser.audio.files import read_audio
 from edge_ser.bundle import Bundle
 from edge_ser.bundle.golden import read_clip
+from edge_ser.bundle.golden_key import GoldenKey
 from edge_ser.checkpoint import sha256_of
 from edge_ser.drift.measure import DriftClip
 from edge_ser.errors import EnvironmentMissing, InputError
@@ -71,7 +72,7 @@ def golden_clips(bundle: Bundle) -> list[DriftClip]:
 def golden_float_values(bundle: Bundle, artefact: str) -> dict[str, tuple[float, float, float]]:
     """What the exporter's float model gave for the golden clips, by name of the drift clip."""
     for key, values in bundle.manifest.golden.expected.items():
-        if key.endswith(f"/{artefact}"):
+        if GoldenKey.parse(key).artefact == artefact:
             return {f"{GOLDEN}/{name}": adv for name, adv in values.items()}
     return {}
 

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 
 from edge_ser.bundle.golden import read_clip
+from edge_ser.bundle.golden_key import GoldenKey
 from edge_ser.bundle.reader import Bundle
-from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.errors import BundleRefused, EnvironmentMissing, InputError
 from edge_ser.runtime.availability import ENGINE_ORDER, available_engines
 from edge_ser.runtime.engine import Kernels
-from edge_ser.runtime.host import BACKBONE
 from edge_ser.runtime.selection import load_engine, runs
 
-_HELD_TO = {"tflite-runtime": "litert"}
+HELD_TO = {"tflite-runtime": "litert"}
 """tflite-runtime cannot live beside the converters, so no exporter can run it: it is held to
 the values of its successor."""
 
-_OLDER_KERNELS = 2.0
+OLDER_KERNELS = 2.0
 """Factor on the tolerance then. Its default kernels round as the reference ones do, LiteRT's
 (XNNPACK) otherwise: up to 0.0051 apart on digital silence, 0.001 on speech (measured)."""
 
@@ -91,23 +91,28 @@ class Verification:
         return {**values, "verified": self.verified}
 
 
-def golden_kernels(artefact: str) -> Kernels:
-    """Kernels with which an artefact's golden values are computed and checked.
+def tolerance(bundle: Bundle, engine: str, artefact: str, kernels: Kernels = "default") -> float:
+    """Largest allowed difference of an engine's values from those of the exporter.
 
-    The backbone's come from the reference kernels, which every device agrees with.
+    Raises:
+        BundleRefused: the bundle has no golden values for that engine and artefact.
     """
-    return "reference" if artefact == BACKBONE else "default"
+    key = GoldenKey(HELD_TO.get(engine, engine), artefact, kernels)
+    allowed = bundle.manifest.golden.tolerance.get(str(key))
+    if allowed is None:
+        raise BundleRefused(f"the bundle has no golden values {key}", "export it again")
+    return allowed * (OLDER_KERNELS if engine in HELD_TO else 1.0)
 
 
 def predict_golden(
-    bundle: Bundle, engine: str, artefact: str
+    bundle: Bundle, engine: str, artefact: str, kernels: Kernels = "default"
 ) -> tuple[dict[str, tuple[float, float, float]], str]:
     """Values of every golden clip, as the exporter stores them, and the runtime's version.
 
     Raises:
         EdgeSerError: the engine cannot be loaded, see `load_engine`.
     """
-    loaded = load_engine(bundle, engine, artefact, kernels=golden_kernels(artefact))
+    loaded = load_engine(bundle, engine, artefact, kernels=kernels)
     values = {}
     for clip in sorted(bundle.manifest.golden.clips):
         arousal, dominance, valence = loaded.predict(read_clip(bundle, clip)).tolist()
@@ -167,33 +172,28 @@ def _engines(asked: tuple[str, ...] | None) -> tuple[list[str], dict[str, str]]:
     return usable, {name: status.reason for name, status in missing.items()}
 
 
-def _golden_keys(bundle: Bundle, engine: str) -> list[str]:
-    """Keys of the golden values that an engine is held to."""
-    owner = _HELD_TO.get(engine, engine)
-    return [
-        key
-        for key in sorted(bundle.manifest.golden.expected)
-        if key.partition("/")[0] == owner and runs(engine, key.partition("/")[2])
-    ]
+def _golden_keys(bundle: Bundle, engine: str) -> list[GoldenKey]:
+    """Golden values that an engine is held to."""
+    owner = HELD_TO.get(engine, engine)
+    keys = sorted(GoldenKey.parse(text) for text in bundle.manifest.golden.expected)
+    return [key for key in keys if key.engine == owner and runs(engine, key.artefact)]
 
 
-def _check(bundle: Bundle, engine: str, key: str) -> GoldenCheck:
-    golden = bundle.manifest.golden
-    artefact = key.partition("/")[2]
-    values, version = predict_golden(bundle, engine, artefact)
+def _check(bundle: Bundle, engine: str, key: GoldenKey) -> GoldenCheck:
+    values, version = predict_golden(bundle, engine, key.artefact, key.kernels)
     differences = {
         clip: float(np.abs(np.subtract(values[clip], expected)).max())
-        for clip, expected in golden.expected[key].items()
+        for clip, expected in bundle.manifest.golden.expected[str(key)].items()
     }
     # Not a number first: it must not hide behind a finite maximum.
     worst = max(differences, key=lambda clip: (np.isnan(differences[clip]), differences[clip]))
     return GoldenCheck(
         engine=engine,
         version=version,
-        artefact=artefact,
-        kernels=golden_kernels(artefact),
+        artefact=key.artefact,
+        kernels=key.kernels,
         clips=len(differences),
         largest=differences[worst],
         worst_clip=worst,
-        tolerance=golden.tolerance[key] * (_OLDER_KERNELS if engine in _HELD_TO else 1.0),
+        tolerance=tolerance(bundle, engine, key.artefact, key.kernels),
     )
