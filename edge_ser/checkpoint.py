@@ -33,6 +33,24 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check_weights_name(path: Path) -> None:
+    """Refuse a file to write that is not called `NAME.safetensors`, before any work.
+
+    The card goes to the same name with `.json`: writing `NAME.json` itself, or a suffix that
+    belongs to another kind of file, would destroy what is there.
+
+    Raises:
+        InputError: another suffix, or a folder of that name.
+    """
+    if path.suffix != ".safetensors":
+        raise InputError(
+            f"{path} is no name for weights",
+            "weights are written as NAME.safetensors, e.g. my/wav2small.safetensors",
+        )
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", "name a file that ends in .safetensors")
+
+
 def save_weights(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) -> None:
     """Write weights and card, each file whole or not at all.
 
@@ -42,9 +60,13 @@ def save_weights(path: Path, tensors: dict[str, Tensor], card: dict[str, Any]) -
         path: ends in `.safetensors`.
         tensors: the state dict.
         card: JSON values; the schema version and the weights' SHA-256 are added.
+
+    Raises:
+        InputError: the file is not called `NAME.safetensors`.
     """
     from safetensors.torch import save_file
 
+    check_weights_name(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)

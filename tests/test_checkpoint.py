@@ -57,6 +57,24 @@ def test_no_partial_files_are_left(checkpoint: Path) -> None:
     assert names == ["student.json", "student.safetensors"]
 
 
+@pytest.mark.parametrize("name", ["student.json", "student", "notes.txt"])
+def test_another_suffix_never_destroys_a_file(name: str, tmp_path: Path) -> None:
+    precious = tmp_path / name
+    precious.write_text("precious")
+    beside = tmp_path / "student.json"
+    beside.write_text("precious")
+    with pytest.raises(InputError, match="no name for weights") as refusal:
+        save(precious)
+    assert ".safetensors" in refusal.value.hint
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"precious"}
+
+
+def test_a_folder_is_no_weights_file(tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        save(tmp_path / "w.safetensors")
+
+
 def test_same_weights_give_same_bytes(checkpoint: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.safetensors"
     save(again)

@@ -114,10 +114,14 @@ def test_unknown_speakers_and_students_are_refused(tiny_corpus: Path, tmp_path: 
     with pytest.raises(InputError, match="no student called"):
         recipe = _recipe(tiny_corpus, tmp_path / "b", student="wav2large")
         run_recipe(recipe, LoudnessTeacher(), tmp_path / "x.safetensors")
+    with pytest.raises(InputError, match="no name for weights"):
+        run_recipe(_recipe(tiny_corpus, tmp_path / "b"), LoudnessTeacher(), tmp_path / "x.json")
     assert not (tmp_path / "b").exists()  # refused before any work
 
 
-@pytest.mark.parametrize("option", ["--steps=0", "--items=x", "--mixed=2", "--seconds=-1"])
+@pytest.mark.parametrize(
+    "option", ["--steps=0", "--items=x", "--mixed=2", "--seconds=-1", "--seed=-1"]
+)
 def test_senseless_numbers_are_refused_by_the_parser(
     option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

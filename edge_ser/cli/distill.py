@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_ser.cli.number import positive_float, positive_int, share
+from edge_ser.cli.number import non_negative_int, positive_float, positive_int, share
 
 EXAMPLES = """\
   edge-ser distill --student wav2small --audio data/emodb data/speech --noise data/noise \\
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--learning-rate", type=positive_float, default=4e-3, help="peak (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of everything random")
+    parser.add_argument("--seed", type=non_negative_int, default=0, help="of everything random")
     parser.add_argument(
         "--jobs", type=positive_int, default=2, help="processes that augment (default: %(default)s)"
     )

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from edge_ser.audio.bank import Bank, BankSpec, open_or_build
 from edge_ser.audio.corpus import Clip, licence_of, read_corpus
-from edge_ser.checkpoint import read_card, save_weights
+from edge_ser.checkpoint import check_weights_name, read_card, save_weights
 from edge_ser.distillation.distill import Lesson, agreement, distill
 from edge_ser.distillation.label_store import LabelStore, TeacherIdentity
 from edge_ser.distillation.teaching import answers, stored_answers
@@ -72,6 +72,7 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
     Raises:
         InputError: a corpus cannot be used, or nothing is left to train on.
     """
+    check_weights_name(out)
     find_student(recipe.student)
     clips, weights = _sources(recipe.audio)
     noises = read_corpus(recipe.noise) if recipe.noise else []

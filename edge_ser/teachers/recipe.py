@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_ser.audio.bank import BankSpec, open_or_build
 from edge_ser.audio.corpus import Clip, read_corpus
+from edge_ser.checkpoint import check_weights_name
 from edge_ser.students.cost import parameter_count
 from edge_ser.teachers.cross_validation import FINAL, all_runs, train_all
 from edge_ser.teachers.embedded import EmbeddedTeacher
@@ -47,6 +48,7 @@ def train_teacher(recipe: TeacherRecipe, out: Path) -> bool:
     Raises:
         InputError: a corpus cannot be used.
     """
+    check_weights_name(out)
     clips, noises = read_corpus(recipe.emodb), read_corpus(recipe.noise)
     labels_without(clips, FINAL)  # refuses unknown emotions before any work
     spec = BankSpec(items=len(clips) * recipe.variants)
