@@ -54,6 +54,19 @@ def test_auc_of_perfect_and_reversed_order() -> None:
     assert set(perfect) == {*(pair.name for pair in PAIRS), "mean"}
 
 
+def test_draws_without_an_emotion_are_left_out_of_its_interval() -> None:
+    # One speaker of four is ever afraid: about a third of the draws lack that voice.
+    emotions = ["anger", "sadness", "neutral", "happiness"] * 4 + ["fear", "fear"]
+    speakers = [str(index // 4) for index in range(16)] + ["0", "0"]
+    scores = np.random.default_rng(0).random((18, 3)).astype(np.float32)
+    figures = discrimination(scores, emotions, speakers, rounds=50)
+    for figure in figures.values():
+        assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
+    fear = figures["anger>fear (dominance)"]
+    angry, afraid = scores[:16:4, 1], scores[16:, 1]
+    assert fear["value"] == pytest.approx(np.mean(angry[:, None] > afraid), abs=1e-4)
+
+
 def test_folds_score_their_own_speakers_once(
     tiny_corpus: Path, dev_checkpoint: Path, teacher_file: Path
 ) -> None:

@@ -41,9 +41,16 @@ PAIRS = (
 
 
 def pair_auc(pair: Pair, predictions: NDArray[np.float32], emotions: NDArray[np.str_]) -> float:
-    """AUC of one pair; predictions (clips, 3), emotions (clips,)."""
+    """AUC of one pair; predictions (clips, 3), emotions (clips,).
+
+    NaN where one of the two emotions does not occur: a bootstrap over speakers draws such
+    samples when only few of them speak an emotion.
+    """
     scores = predictions[:, DIMENSIONS.index(pair.dimension)]
-    return auc(scores[emotions == pair.higher], scores[emotions == pair.lower])
+    higher, lower = scores[emotions == pair.higher], scores[emotions == pair.lower]
+    if len(higher) == 0 or len(lower) == 0:
+        return float("nan")
+    return auc(higher, lower)
 
 
 def discrimination(
@@ -70,8 +77,12 @@ def discrimination(
 def with_interval(
     statistic: Statistic, groups: NDArray[np.str_], rounds: int = 1000
 ) -> dict[str, float]:
-    """A figure and its 95 % interval over resampled groups: {"value", "low", "high"}."""
-    low, high = np.percentile(bootstrap_over_groups(statistic, groups, rounds), [2.5, 97.5])
+    """A figure and its 95 % interval over resampled groups: {"value", "low", "high"}.
+
+    Draws for which the figure does not exist (NaN) are left out of the interval.
+    """
+    draws = bootstrap_over_groups(statistic, groups, rounds)
+    low, high = np.nanpercentile(draws, [2.5, 97.5])
     value = statistic(np.arange(len(groups)))
     return {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}
 
