@@ -6,13 +6,15 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from numpy.typing import NDArray
 
 from edge_ser.audio.corpus import read_corpus
 from edge_ser.checkpoint import sha256_of
-from edge_ser.distillation.label_store import LabelStore
+from edge_ser.distillation.label_store import LabelRow, LabelStore
 from edge_ser.distillation.labelling import label
 from edge_ser.errors import InputError
 
@@ -103,3 +105,38 @@ def test_missing_and_damaged_stores_are_refused(tiny_corpus: Path, tmp_path: Pat
     part.write_bytes(part.read_bytes()[:100])
     with pytest.raises(InputError, match="cannot be read"):
         list(store.rows())
+
+
+def test_two_runs_on_one_store_keep_both_parts(tmp_path: Path) -> None:
+    store = LabelStore(tmp_path / "store")
+    rows = [LabelRow(str(n), "a.wav", 1.0, 0.1, 0.2, 0.3, "t", "a" * 64, "CC0") for n in range(3)]
+    store.append(rows[:1])
+    first = (store.folder / "part-000000.parquet").read_bytes()
+
+    class Late(LabelStore):
+        """Lists the folder before the other run's part appears in it."""
+
+        def _publish(self, partial: Path) -> None:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Path, "glob", lambda *_: iter(()))
+                super()._publish(partial)
+
+    Late(store.folder).append(rows[1:2])
+    (store.folder / "part-from-elsewhere.parquet").write_bytes(first)
+    store.append(rows[2:])
+    names = sorted(path.name for path in store.folder.glob("part-0*"))
+    assert names == [f"part-00000{number}.parquet" for number in range(3)]
+    assert {row.audio_sha256 for row in store.rows()} == {"0", "1", "2"}
+    assert not list(store.folder.glob("writing-*"))
+
+
+def test_a_store_without_rows_is_refused(tmp_path: Path) -> None:
+    store = LabelStore(tmp_path)
+    schema = {"audio_sha256": pa.string(), "path": pa.string(), "duration": pa.float64(),
+              "arousal": pa.float64(), "dominance": pa.float64(), "valence": pa.float64(),
+              "teacher_id": pa.string(), "teacher_sha256": pa.string(),
+              "teacher_licence": pa.string()}  # fmt: skip
+    table = pa.table({name: pa.array([], kind) for name, kind in schema.items()})
+    pq.write_table(table, tmp_path / "part-000000.parquet")
+    with pytest.raises(InputError, match="holds no labels"):
+        store.teacher()

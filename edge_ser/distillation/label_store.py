@@ -7,9 +7,11 @@ labelled twice. Parts appear whole or not at all; a killed run loses at most one
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,20 +95,30 @@ class LabelStore:
         return {row.audio_sha256 for row in self.rows() if row.teacher_sha256 == teacher_sha256}
 
     def append(self, rows: Sequence[LabelRow]) -> None:
-        """Add one part."""
+        """Add one part, under a name that no other run has taken."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         if not rows:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        number = 1 + max(
-            (int(part.stem.split("-")[1]) for part in self.folder.glob(_PATTERN)), default=-1
-        )
-        part = self.folder / f"part-{number:06d}.parquet"
-        partial = part.with_suffix(".partial")
-        pq.write_table(pa.Table.from_pylist([asdict(row) for row in rows]), partial)
-        partial.replace(part)
+        partial = self.folder / f"writing-{uuid4().hex}.partial"
+        try:
+            pq.write_table(pa.Table.from_pylist([asdict(row) for row in rows]), partial)
+            self._publish(partial)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _publish(self, partial: Path) -> None:
+        """Give a written part the next free name; unlike a rename, a link never replaces one."""
+        number = 1 + max((_number(part) for part in self.folder.glob(_PATTERN)), default=-1)
+        while True:
+            try:
+                os.link(partial, self.folder / f"part-{number:06d}.parquet")
+            except FileExistsError:
+                number += 1
+            else:
+                return
 
     def write_unreadable(self, failures: Sequence[tuple[str, str]]) -> None:
         """`unreadable.csv`: path and reason of the files that were skipped in the last run."""
@@ -122,12 +134,17 @@ class LabelStore:
         """The one teacher whose labels these are.
 
         Raises:
-            InputError: several teachers labelled this store.
+            InputError: several teachers labelled this store, or it holds no rows.
         """
         teachers = {
             TeacherIdentity(row.teacher_id, row.teacher_licence, row.teacher_sha256)
             for row in self.rows()
         }
+        if not teachers:
+            raise InputError(
+                f"the label store {self.folder} holds no labels",
+                "add some: edge-ser label AUDIO_FOLDER --store FOLDER",
+            )
         if len(teachers) > 1:
             raise InputError(
                 f"{self.folder} holds labels of {len(teachers)} teachers",
@@ -145,3 +162,9 @@ class LabelStore:
         known = {row.audio_sha256: row.adv for row in self.rows()}
         nothing = (np.nan,) * 3
         return np.array([known.get(audio, nothing) for audio in hashes], dtype=np.float32)
+
+
+def _number(part: Path) -> int:
+    """The number in `part-000012.parquet`; -1 for parts that other programs named freely."""
+    digits = part.stem.removeprefix("part-")
+    return int(digits) if digits.isdecimal() else -1
