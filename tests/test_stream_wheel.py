@@ -18,7 +18,7 @@ from edge_ser.audio.files import read_audio
 from edge_ser.bundle import open_bundle
 from edge_ser.errors import EnvironmentMissing
 from edge_ser.models import shipped
-from edge_ser.runtime import load_engine
+from edge_ser.runtime import default_artefact, load_engine
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +94,7 @@ def test_the_bundle_in_the_wheel_streams(device: Path, speech: Path) -> None:
         pytest.skip("no bundle in edge_ser/models (make one: edge-ser export --target rpi)")
     readings = streamed(device, speech)
     assert len(readings) == 12
-    assert readings[-1]["artefact"] == "model.int8.tflite"
+    assert readings[-1]["artefact"] == default_artefact("litert")
 
 
 def test_the_microphone_is_reached_or_missed_by_name(device: Path, tmp_path: Path) -> None:
