@@ -13,13 +13,13 @@ import sys
 from collections.abc import Sequence
 
 from edge_ser import __version__
-from edge_ser.errors import EdgeSerError
+from edge_ser.cli.failures import expected_failure
 
 VERBS: dict[str, tuple[str, str]] = {
     "train-teacher": ("edge_ser.cli.train_teacher", "train the licence-clean default teacher"),
     "label": ("edge_ser.cli.label", "let a teacher annotate audio into a label store"),
     "distill": ("edge_ser.cli.distill", "train a student on a teacher's outputs"),
-    "evaluate": ("edge_ser.cli.evaluate", "score a model against a teacher or human labels"),
+    "evaluate": ("edge_ser.cli.evaluate", "score a model against its teacher and emotion categories"),
     "export": ("edge_ser.cli.export", "checkpoint -> int8 ONNX + TFLite -> a bundle for a target"),
     "verify": ("edge_ser.cli.verify", "check a bundle's integrity and golden vectors"),
     "drift": ("edge_ser.cli.drift", "accuracy drift: teacher -> float -> int8, HTML + JSON"),
@@ -86,11 +86,14 @@ def _run_verb(verb: str, words: list[str]) -> int:
     args = parser.parse_args(words)
     try:
         return int(module.run(args))
-    except EdgeSerError as error:
-        print(f"edge-ser {verb}: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"  hint: {error.hint}", file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt:
         print(f"edge-ser {verb}: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        failure = expected_failure(verb, error)
+        if failure is None:
+            raise
+        print(f"edge-ser {verb}: {failure}", file=sys.stderr)
+        if failure.hint:
+            print(f"  hint: {failure.hint}", file=sys.stderr)
+        return failure.exit_code
