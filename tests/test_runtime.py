@@ -324,6 +324,7 @@ def test_a_model_that_changed_after_opening_never_reaches_the_runtime(
         ("frontend", None),
         ("head", {}),
         ("values", {"scale": 0, "zero_point": 0}),
+        ("time_stride", 4),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(bundle_copy: Path, key: str, value: object) -> None:

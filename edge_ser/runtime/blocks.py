@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+STRIDE = 2
+"""Log-mel frames per output frame, of the backbone's pool."""
+
 BLOCK_FRAMES = 256
 """Frames that a block contributes. Larger ones need more memory, smaller ones repeat more of
 the context; `edge-ser bench` shows both costs."""
@@ -38,18 +41,18 @@ def blocks(frames: int, radius: int, size: int = BLOCK_FRAMES) -> Iterator[Block
         >>> [(block.start, block.stop) for block in blocks(600, radius=12)]
         [(0, 280), (244, 524), (320, 600)]
     """
-    context = radius + radius % 2
+    context = radius + radius % STRIDE
     length = size + 2 * context
     if frames <= length:
         yield Block(0, frames, slice(0, _outputs(frames)))
         return
-    last_start = (frames - length) // 2 * 2
+    last_start = (frames - length) // STRIDE * STRIDE
     for first in range(0, frames, size):
         end = min(first + size, frames)
         start = max(0, min(first - context, last_start))
         stop = frames if end + context >= frames else start + length
-        yield Block(start, stop, slice((first - start) // 2, _outputs(end - start)))
+        yield Block(start, stop, slice((first - start) // STRIDE, _outputs(end - start)))
 
 
 def _outputs(frames: int) -> int:
-    return (frames + 1) // 2
+    return -(-frames // STRIDE)

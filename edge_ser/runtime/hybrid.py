@@ -19,8 +19,6 @@ from edge_ser.runtime.engine import Kernels, check_audio
 from edge_ser.runtime.host import BACKBONE, HostEngine, load_host
 from edge_ser.runtime.interpreter import TfliteModel
 
-HYBRID = "model.int8.tflite"
-
 
 @dataclass(frozen=True)
 class HybridEngine:

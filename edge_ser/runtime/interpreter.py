@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ser.bundle.manifest import ModelInfo, Quantisation
+from edge_ser.bundle.manifest import ModelInfo
 from edge_ser.errors import BundleRefused
 from edge_ser.runtime.engine import Kernels
 from edge_ser.runtime.quiet import native_stderr_hidden
@@ -74,11 +74,6 @@ class TfliteModel:
             tensor.name: detail["index"]
             for tensor, detail in zip(info.outputs, outputs, strict=True)
         }
-        self._codes = info.quantisation
-
-    def code(self, tensor: str) -> Quantisation:
-        """Quantisation of an input or output, by the manifest's name."""
-        return self._codes[tensor]
 
     def run(self, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Outputs by the manifest's names.

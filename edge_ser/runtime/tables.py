@@ -13,6 +13,7 @@ from edge_ser.bundle.manifest import BACKBONE_TABLES, Quantisation
 from edge_ser.bundle.reader import Bundle
 from edge_ser.errors import BundleRefused
 from edge_ser.frontend.spec import FrontEndSpec
+from edge_ser.runtime.blocks import STRIDE
 
 _SCHEMA = 1
 
@@ -44,7 +45,6 @@ class BackboneTables:
     scores: Quantisation
     head: Head
     frontend: FrontEndSpec
-    time_stride: int
     receptive_radius: int
 
 
@@ -85,13 +85,18 @@ def read_tables(bundle: Bundle) -> BackboneTables:
         raise BundleRefused(f"{BACKBONE_TABLES} has schema {tables.schema}, not {_SCHEMA}")
     if tables.frontend != bundle.manifest.frontend:
         raise BundleRefused(f"{BACKBONE_TABLES} and the manifest define different front-ends")
+    if tables.time_stride != STRIDE:
+        raise BundleRefused(
+            f"{BACKBONE_TABLES} has a time stride of {tables.time_stride}; "
+            f"this version runs {STRIDE}",
+            "export the bundle again with this version of edge-ser",
+        )
     return BackboneTables(
         input=tables.input,
         values=tables.values,
         scores=tables.scores,
         head=_head(tables.head),
         frontend=tables.frontend,
-        time_stride=tables.time_stride,
         receptive_radius=tables.receptive_radius,
     )
 
