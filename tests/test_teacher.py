@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,11 @@ from edge_ser.errors import InputError
 from edge_ser.students.cost import parameter_count
 from edge_ser.teachers import load_teacher
 from edge_ser.teachers.cnn import BASELINE, MEMBERS, CnnConfig, EmotionCnn
-from edge_ser.teachers.cross_validation import all_runs
+from edge_ser.teachers.cross_validation import all_runs, bind_run
 from edge_ser.teachers.embedded import EmbeddedTeacher
 from edge_ser.teachers.emodb import FOLDS, labels_without
-from edge_ser.teachers.report import beats_baseline
+from edge_ser.teachers.report import beats_baseline, check_scorable
+from edge_ser.training.loop import Schedule
 
 CARD = {"id": "test", "licence": "Apache-2.0"}
 
@@ -120,13 +122,61 @@ def test_one_lost_metric_or_a_lower_mean_is_not_a_win() -> None:
     assert not beats_baseline({"teacher": figures(0.8, 0.9), "baseline": figures(0.8, 0.8)})
 
 
+def _arguments(corpus: Path, noise: Path, tmp_path: Path, *more: str) -> list[str]:
+    return [
+        "train-teacher", "--emodb", str(corpus), "--noise", str(noise),
+        "--work", str(tmp_path / "work"), "--out", str(tmp_path / "teacher.safetensors"), *more,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--evaluate-on", "CORPUS"], "only --cross-validate trains"),
+        (["--cross-validate", "--seeds", "1"], "no spread between seeds"),
+        (["--cross-validate"], "lacks the speakers 11, 12, 13"),
+    ],
+)
+def test_what_would_fail_after_the_training_is_refused_before_it(
+    options: list[str],
+    message: str,
+    tiny_corpus: Path,
+    tiny_noise: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = [str(tiny_corpus) if option == "CORPUS" else option for option in options]
+    assert main(_arguments(tiny_corpus, tiny_noise, tmp_path, *given)) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_corpus_that_cannot_be_scored_is_refused(tmp_path: Path) -> None:
+    def clip(**fields: str) -> Clip:
+        return Clip(tmp_path / "a.wav", "a.wav", "c", fields)
+
+    with pytest.raises(InputError, match="name the speaker of every clip"):
+        check_scorable(tmp_path, [clip(emotion="anger")])
+    with pytest.raises(InputError, match="name the emotion of every clip"):
+        check_scorable(tmp_path, [clip(speaker="1")])
+    with pytest.raises(InputError, match="no clip of fear, happiness, neutral, sadness"):
+        check_scorable(tmp_path, [clip(speaker="1", emotion="anger")])
+
+
+def test_a_network_of_other_settings_is_not_resumed(tmp_path: Path) -> None:
+    run = all_runs(seeds=1, folds=False)[0]
+    bind_run(run, Schedule(10), tmp_path)
+    bind_run(run, Schedule(10), tmp_path)  # the same run goes on
+    with pytest.raises(InputError, match="other settings: steps"):
+        bind_run(run, Schedule(20), tmp_path)
+    with pytest.raises(InputError, match="other settings: config"):
+        bind_run(replace(run, config=BASELINE), Schedule(10), tmp_path)
+
+
 @pytest.mark.slow
 def test_the_command_trains_a_teacher(tiny_corpus: Path, tiny_noise: Path, tmp_path: Path) -> None:
-    arguments = [
-        "train-teacher", "--emodb", str(tiny_corpus), "--noise", str(tiny_noise),
-        "--work", str(tmp_path / "work"), "--out", str(tmp_path / "teacher.safetensors"),
-        "--steps", "2", "--batch", "4", "--variants", "2", "--jobs", "1",
-    ]  # fmt: skip
+    budget = ("--steps", "2", "--batch", "4", "--variants", "2", "--jobs", "1")
+    arguments = _arguments(tiny_corpus, tiny_noise, tmp_path, *budget)
     assert main(arguments) == 0
     card = read_card(tmp_path / "teacher.safetensors")
     assert card["id"] == "edge-ser-embedded-1"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from edge_ser.teachers.cnn import BASELINE, MEMBERS, CnnConfig, EmotionCnn
 from edge_ser.teachers.cnn_training import train_cnn
 from edge_ser.teachers.emodb import FOLDS, labels_without
 from edge_ser.training.loop import Schedule, load_model_state
+from edge_ser.work_folder import bind
 
 FINAL: tuple[str, ...] = ()
 """Held-out speakers of the networks that ship: none."""
@@ -85,11 +86,20 @@ def train_all(
     work: Path,
     jobs: int,
 ) -> None:
-    """Train what is not yet trained, `jobs` networks at a time, with a progress bar."""
+    """Train what is not yet trained, `jobs` networks at a time, with a progress bar.
+
+    The first network that fails ends the rest: those under way stop at their end, the others
+    are not begun.
+
+    Raises:
+        InputError: `work` holds networks of other settings.
+    """
     # Fork would copy a process whose libraries already hold threads; spawn is safe.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(_train_one, run, bank.folder, clips, schedule, work) for run in runs]
         for future in tqdm(as_completed(futures), total=len(futures), desc="networks", unit="run"):
+            if future.exception():
+                pool.shutdown(wait=False, cancel_futures=True)
             future.result()
 
 
@@ -98,7 +108,21 @@ def _train_one(
 ) -> None:
     torch.set_num_threads(1)
     labels = labels_without(clips, run.held_out)
+    bind_run(run, schedule, work)
     train_cnn(run.config, open_bank(bank_folder), labels, schedule, run.seed, run.folder(work))
+
+
+def bind_run(run: Run, schedule: Schedule, work: Path) -> None:
+    """Bind a network's folder to its settings, so that no run resumes one of other settings.
+
+    Raises:
+        InputError: the folder holds a network of other settings.
+    """
+    bind(
+        run.folder(work),
+        "run.json",
+        {**asdict(schedule), "config": run.config.to_dict(), "seed": run.seed},
+    )
 
 
 def load_run(run: Run, work: Path) -> EmotionCnn:

@@ -12,12 +12,19 @@ import numpy as np
 from edge_ser.audio.bank import BankSpec, open_or_build
 from edge_ser.audio.corpus import Clip, read_corpus
 from edge_ser.checkpoint import check_weights_name
+from edge_ser.errors import InputError
 from edge_ser.students.cost import parameter_count
 from edge_ser.teachers.cross_validation import FINAL, all_runs, train_all
 from edge_ser.teachers.embedded import EmbeddedTeacher
 from edge_ser.teachers.emodb import FOLDS, labels_without
 from edge_ser.teachers.emotion_targets import RUSSELL_MEHRABIAN, adv_target
-from edge_ser.teachers.report import cross_validated, foreign, seed_spread, teacher_without
+from edge_ser.teachers.report import (
+    check_scorable,
+    cross_validated,
+    foreign,
+    seed_spread,
+    teacher_without,
+)
 from edge_ser.training.loop import Schedule
 
 TEACHER_ID = "edge-ser-embedded-1"
@@ -50,7 +57,7 @@ def train_teacher(recipe: TeacherRecipe, out: Path) -> bool:
     """
     check_weights_name(out)
     clips, noises = read_corpus(recipe.emodb), read_corpus(recipe.noise)
-    labels_without(clips, FINAL)  # refuses unknown emotions before any work
+    _check(recipe, clips)
     spec = BankSpec(items=len(clips) * recipe.variants)
     bank = open_or_build(
         recipe.work / "bank", spec, clips, np.ones(len(clips)), noises, recipe.jobs
@@ -65,6 +72,35 @@ def train_teacher(recipe: TeacherRecipe, out: Path) -> bool:
     return all(
         figures["beats_baseline"] for figures in metrics.values() if "beats_baseline" in figures
     )
+
+
+def _check(recipe: TeacherRecipe, clips: Sequence[Clip]) -> None:
+    """Refuse, before hours of training, what would fail after them."""
+    labels_without(clips, FINAL)  # refuses unknown emotions
+    if not recipe.cross_validate:
+        if recipe.evaluate_on:
+            raise InputError(
+                "--evaluate-on compares with the baseline, which only --cross-validate trains",
+                "add --cross-validate, or leave --evaluate-on away",
+            )
+        return
+    if recipe.seeds < 2:
+        raise InputError(
+            "--seeds 1 leaves no spread between seeds to report", "give --seeds 2 or more"
+        )
+    check_scorable(recipe.emodb, clips)
+    absent = sorted({speaker for fold in FOLDS for speaker in fold} - _speakers(clips))
+    if absent:
+        raise InputError(
+            f"{recipe.emodb} lacks the speakers {', '.join(absent)} of the cross-validation",
+            "give the whole EMO-DB, or leave --cross-validate away",
+        )
+    if recipe.evaluate_on:
+        check_scorable(recipe.evaluate_on, read_corpus(recipe.evaluate_on))
+
+
+def _speakers(clips: Sequence[Clip]) -> set[str]:
+    return {clip.fields["speaker"] for clip in clips}
 
 
 def _figures(recipe: TeacherRecipe, clips: Sequence[Clip]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from tqdm import tqdm
 from edge_ser import DIMENSIONS
 from edge_ser.audio.corpus import Clip
 from edge_ser.audio.files import read_audio
-from edge_ser.evaluation.discrimination import discrimination, with_interval
+from edge_ser.errors import InputError
+from edge_ser.evaluation.discrimination import PAIRS, discrimination, with_interval
 from edge_ser.metrics import ccc
 from edge_ser.teachers.cnn import EmotionCnn
 from edge_ser.teachers.cross_validation import FINAL, baseline_run, load_run, teacher_runs
@@ -37,6 +38,27 @@ def predict_clips(teacher: EmbeddedTeacher, clips: Sequence[Clip], read: Reader)
     """(clips, 3) A/D/V, with a progress bar."""
     bar = tqdm(clips, desc=f"predicting ({teacher.id})", unit="clip", leave=False)
     return np.stack([teacher.predict(read(clip)) for clip in bar])
+
+
+def check_scorable(folder: Path, clips: Sequence[Clip]) -> None:
+    """Whether the report can be made of a corpus.
+
+    Raises:
+        InputError: a clip without speaker or emotion, or an emotion of the pairs is missing.
+    """
+    for column in ("speaker", "emotion"):
+        if not all(clip.fields.get(column) for clip in clips):
+            raise InputError(
+                f"{folder} does not name the {column} of every clip",
+                "its manifest.csv needs the columns path, speaker and emotion",
+            )
+    needed = {emotion for pair in PAIRS for emotion in (pair.higher, pair.lower)}
+    absent = sorted(needed - set(_emotions(clips)))
+    if absent:
+        raise InputError(
+            f"{folder} holds no clip of {', '.join(absent)}",
+            f"the figures need: {', '.join(sorted(needed))}",
+        )
 
 
 def cross_validated(clips: Sequence[Clip], work: Path) -> dict[str, Any]:
