@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,12 @@ import torch
 from test_labelling import LoudnessTeacher
 
 from edge_ser.audio.bank import BankSpec, open_or_build
-from edge_ser.audio.corpus import read_corpus
+from edge_ser.audio.corpus import Clip, read_corpus
 from edge_ser.checkpoint import load_student, read_card
 from edge_ser.cli import main
 from edge_ser.distillation.label_store import LabelStore
 from edge_ser.distillation.labelling import label
-from edge_ser.distillation.recipe import DistillRecipe, run_recipe
+from edge_ser.distillation.recipe import DistillRecipe, held_out_in, run_recipe, split
 from edge_ser.distillation.teaching import answers, stored_answers
 from edge_ser.errors import InputError
 
@@ -101,10 +102,42 @@ def test_a_student_goes_on_from_a_checkpoint(tiny_corpus: Path, tmp_path: Path) 
         assert torch.allclose(old, new, atol=1e-6), name
     card = read_card(second)
     assert card["history"][0]["teacher"]["weights_sha256"] == "a" * 64
+    assert card["history"][0]["weights_sha256"] == read_card(first)["weights_sha256"]
     assert card["teacher"]["weights_sha256"] == "b" * 64
     with pytest.raises(InputError, match="is a wav2small-17k, not a wav2small"):
         wrong = _recipe(tiny_corpus, tmp_path / "b", student="wav2small", start_from=first)
         run_recipe(wrong, LoudnessTeacher(), second)
+
+
+def test_nobody_goes_on_from_a_student_that_heard_the_held_out(
+    tiny_corpus: Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first.safetensors"
+    run_recipe(_recipe(tiny_corpus, tmp_path / "a"), LoudnessTeacher(), first)
+    assert held_out_in(read_card(first)["command"]) == ("tiny/03",)
+    other = _recipe(tiny_corpus, tmp_path / "b", start_from=first, held_out=("tiny/08",))
+    with pytest.raises(InputError, match="held-out speakers tiny/03, not tiny/08"):
+        run_recipe(other, LoudnessTeacher(), tmp_path / "second.safetensors")
+    assert not (tmp_path / "b").exists()  # before the bank
+
+
+def test_small_corpora_are_watched_without_being_told(tmp_path: Path) -> None:
+    def clips(count: int) -> list[Clip]:
+        names = (f"{number}.wav" for number in range(count))
+        return [Clip(tmp_path / name, name, "mine", {}) for name in names]
+
+    for count in (2, 3, 5):
+        training, watched = split(clips(count), ())
+        assert watched.any()
+        assert training.any()
+    many = clips(200)
+    _, watched = split(many, ())
+    digests = [hashlib.sha256(f"mine/{clip.name}".encode()).hexdigest() for clip in many]
+    assert watched.tolist() == [int(digest, 16) % 10 == 0 for digest in digests]
+    for one, held_out in ((clips(1), ()), (clips(2), ("mine/0.wav", "mine/1.wav"))):
+        with pytest.raises(InputError, match="nobody is left") as refusal:
+            split(one, held_out)
+        assert "--held-out" in refusal.value.hint
 
 
 def test_unknown_speakers_and_students_are_refused(tiny_corpus: Path, tmp_path: Path) -> None:
@@ -143,4 +176,6 @@ def test_the_command_learns_from_a_store_without_the_teacher(
     ]  # fmt: skip
     assert main(arguments) == 0
     assert "edge-ser export" in capsys.readouterr().out
-    assert read_card(out)["teacher"]["id"] == "loudness"
+    card = read_card(out)
+    assert card["teacher"]["id"] == "loudness"
+    assert "--labels store --held-out tiny/03" in card["command"]

@@ -100,10 +100,13 @@ def run(args: argparse.Namespace) -> int:
         held_out=tuple(args.held_out),
         labels=args.labels,
         start_from=args.start_from,
+        teacher=args.teacher,
     )
     metrics = run_recipe(recipe, None if args.labels else load_teacher(args.teacher), args.out)
-    for name, value in metrics["unseen_speakers"].items():
-        print(f"{name} to the teacher, augmented audio of unseen speakers: {value:.3f}")
+    for unseen, figures in metrics.items():
+        for name, value in figures.items():
+            whom = unseen.replace("_", " ")
+            print(f"{name} to the teacher, augmented audio of {whom}: {value:.3f}")
     print(f"wrote {args.out} with its card and learning curve")
     print(f"next: edge-ser export --checkpoint {args.out} --calibration-audio {args.audio[0]}")
     return 0

@@ -68,7 +68,7 @@ def distill(
         InputError: unknown student, or `start_from` is of another one.
     """
     torch.manual_seed(seed)
-    student = _initial(student_name, start_from).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    student = initial_student(student_name, start_from).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss_of(random: Generator) -> Tensor:
         items = random.choice(lesson.training, schedule.batch)
@@ -86,7 +86,12 @@ def distill(
     return student
 
 
-def _initial(student_name: str, start_from: Path | None) -> Wav2Small:
+def initial_student(student_name: str, start_from: Path | None) -> Wav2Small:
+    """What training begins with: random weights, or those of a checkpoint.
+
+    Raises:
+        InputError: unknown student, or `start_from` is damaged or of another one.
+    """
     if start_from is None:
         return build_student(student_name)
     student, card = load_student(start_from)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +18,7 @@ from tqdm import tqdm
 from edge_ser.audio.bank import Bank, BankSpec, open_or_build
 from edge_ser.audio.corpus import Clip, licence_of, read_corpus
 from edge_ser.checkpoint import check_weights_name, read_card, save_weights
-from edge_ser.distillation.distill import Lesson, agreement, distill
+from edge_ser.distillation.distill import Lesson, agreement, distill, initial_student
 from edge_ser.distillation.label_store import LabelStore, TeacherIdentity
 from edge_ser.distillation.teaching import answers, stored_answers
 from edge_ser.errors import InputError
@@ -56,6 +58,7 @@ class DistillRecipe:
     held_out: tuple[str, ...]
     labels: Path | None
     start_from: Path | None = None
+    teacher: str = "default"
 
 
 def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dict[str, Any]:
@@ -74,7 +77,9 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
     """
     check_weights_name(out)
     find_student(recipe.student)
+    _check_start(recipe)
     clips, weights = _sources(recipe.audio)
+    training, watched = split(clips, recipe.held_out)
     noises = read_corpus(recipe.noise) if recipe.noise else []
     spec = BankSpec(
         recipe.items, recipe.seconds, min(_SHORTEST, recipe.seconds), recipe.mixed, recipe.seed
@@ -82,15 +87,46 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
     bank_folder = recipe.work / f"bank-seed{recipe.seed}"
     bank = open_or_build(bank_folder, spec, clips, weights, noises, recipe.jobs)
     identity = identity_of(teacher) if teacher else LabelStore(_store(recipe)).teacher()
-    lesson = _lesson(recipe, bank, clips, teacher)
+    lesson = _lesson(recipe, bank, clips, training, watched, teacher)
     folder = recipe.work / _run_name(recipe)
     bind(folder, "run.json", _run_settings(recipe, identity))
     student = _train_with_bar(recipe, lesson, folder)
-    metrics = {"unseen_speakers": agreement(student, lesson, lesson.watched)}
+    named = any(clip.speaker for clip, seen in zip(clips, watched, strict=True) if seen)
+    unseen = "unseen_speakers" if named else "unseen_clips"
+    metrics = {unseen: agreement(student, lesson, lesson.watched)}
     save_weights(out, student.state_dict(), _card(student, recipe, identity, noises, metrics))
     shutil.copy(plot_curve(folder / "curve.csv"), out.with_suffix(".curve.png"))
     shutil.copy(folder / "curve.csv", out.with_suffix(".curve.csv"))
     return metrics
+
+
+def _check_start(recipe: DistillRecipe) -> None:
+    """Refuse a student to go on from that has learned from speakers who are to be unheard."""
+    if recipe.start_from is None:
+        return
+    initial_student(recipe.student, recipe.start_from)
+    earlier = held_out_in(read_card(recipe.start_from).get("command", ""))
+    if set(earlier) != set(recipe.held_out):
+        raise InputError(
+            f"{recipe.start_from} was trained with the held-out speakers "
+            f"{', '.join(earlier) or '(none named)'}, not {', '.join(recipe.held_out) or '(none)'}",
+            "a student must not go on from one that has heard the speakers it is judged on: "
+            "give the same --held-out",
+        )
+
+
+def held_out_in(command: str) -> tuple[str, ...]:
+    """The speakers that a card's `command` names after `--held-out`.
+
+    Examples:
+        >>> held_out_in("edge-ser distill --held-out emodb/03 emodb/08 --items 9")
+        ('emodb/03', 'emodb/08')
+    """
+    words = shlex.split(command)
+    if "--held-out" not in words:
+        return ()
+    after = words[words.index("--held-out") + 1 :]
+    return tuple(itertools.takewhile(lambda word: not word.startswith("--"), after))
 
 
 def _run_name(recipe: DistillRecipe) -> str:
@@ -125,9 +161,13 @@ def _sources(folders: Sequence[Path]) -> tuple[list[Clip], NDArray[np.float64]]:
 
 
 def _lesson(
-    recipe: DistillRecipe, bank: Bank, clips: Sequence[Clip], teacher: Teacher | None
+    recipe: DistillRecipe,
+    bank: Bank,
+    clips: Sequence[Clip],
+    training: NDArray[np.bool_],
+    watched: NDArray[np.bool_],
+    teacher: Teacher | None,
 ) -> Lesson:
-    training, watched = _split(clips, recipe.held_out)
     learned, kept_out = bank.made_only_of(training), bank.made_only_of(watched)
     if teacher is None:
         taught = stored_answers(bank, clips, LabelStore(_store(recipe)))
@@ -139,18 +179,22 @@ def _lesson(
     if len(learned) == 0 or len(kept_out) == 0:
         raise InputError(
             f"{len(learned)} items to learn from and {len(kept_out)} to watch are too few",
-            "give more audio or more --items; with --labels, label the same audio first",
+            "give more audio or more --items, or choose whom to watch with --held-out; "
+            "with --labels, label the same audio first",
         )
     return Lesson(bank, taught, learned, kept_out[:_WATCHED_ITEMS])
 
 
-def _split(
+def split(
     clips: Sequence[Clip], held_out: Sequence[str]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Masks of clips to learn from and to watch, by speaker.
 
     `held_out` names speakers as corpus/speaker; without any, a fixed tenth of them is kept
-    out. A clip whose speaker is unknown is its own speaker.
+    out, at least one. A clip whose speaker is unknown is its own speaker.
+
+    Raises:
+        InputError: a held-out speaker has no clip, or nobody is left to learn from.
     """
     voices = [clip.speaker or f"{clip.corpus}/{clip.name}" for clip in clips]
     if held_out:
@@ -162,12 +206,19 @@ def _split(
             )
         watched = np.array([voice in held_out for voice in voices])
     else:
-        watched = np.array([_bucket(voice) == 0 for voice in voices])
+        chosen = {voice for voice in voices if _hash(voice) % _WATCHED_SHARE == 0}
+        chosen = chosen or {min(voices, key=_hash)}  # small corpora: a tenth may be nobody
+        watched = np.array([voice in chosen for voice in voices])
+    if watched.all():
+        raise InputError(
+            "every speaker is kept out of training, nobody is left to learn from",
+            "give audio of at least two speakers, or name fewer with --held-out CORPUS/SPEAKER",
+        )
     return ~watched, watched
 
 
-def _bucket(voice: str) -> int:
-    return int(hashlib.sha256(voice.encode()).hexdigest(), 16) % _WATCHED_SHARE
+def _hash(voice: str) -> int:
+    return int(hashlib.sha256(voice.encode()).hexdigest(), 16)
 
 
 def _train_with_bar(recipe: DistillRecipe, lesson: Lesson, folder: Path) -> Wav2Small:
@@ -199,20 +250,11 @@ def _card(
     training_data = [{**licence_of(folder), "use": "unlabelled speech"} for folder in recipe.audio]
     if recipe.noise:
         training_data.append({**licence_of(recipe.noise), "use": "background noise"})
-    command = (
-        f"edge-ser distill --student {recipe.student} --audio "
-        f"{' '.join(folder.name for folder in recipe.audio)}"
-        + (f" --noise {recipe.noise.name}" if recipe.noise else "")
-        + (f" --held-out {' '.join(recipe.held_out)}" if recipe.held_out else "")
-        + f" --items {recipe.items} --seconds {recipe.seconds} --mixed {recipe.mixed}"
-        f" --steps {recipe.steps} --batch {recipe.batch}"
-        f" --learning-rate {recipe.learning_rate} --seed {recipe.seed}"
-    )
     history = []
     if recipe.start_from:
-        command += f" --start-from {recipe.start_from.name}"
         before = read_card(recipe.start_from)
-        history = [*before.get("history", []), {key: before[key] for key in ("command", "teacher")}]
+        step = {key: before[key] for key in ("command", "teacher", "weights_sha256")}
+        history = [*before.get("history", []), step]
     return {
         "kind": "student",
         "student": recipe.student,
@@ -223,7 +265,25 @@ def _card(
         "training_data": training_data,
         "attribution": attributions(noises),
         "seed": recipe.seed,
-        "command": command,
+        "command": _command(recipe),
         "history": history,
         "metrics": metrics,
     }
+
+
+def _command(recipe: DistillRecipe) -> str:
+    """How to train the same student again; folders and files by name, as paths are private."""
+    words: list[object] = ["edge-ser", "distill", "--student", recipe.student, "--audio"]
+    words += [folder.name for folder in recipe.audio]
+    words += ["--noise", recipe.noise.name] if recipe.noise else []
+    words += (
+        ["--labels", recipe.labels.name]
+        if recipe.labels
+        else ["--teacher", Path(recipe.teacher).name]
+    )
+    words += ["--held-out", *recipe.held_out] if recipe.held_out else []
+    words += ["--items", recipe.items, "--seconds", recipe.seconds, "--mixed", recipe.mixed]
+    words += ["--steps", recipe.steps, "--batch", recipe.batch]
+    words += ["--learning-rate", recipe.learning_rate, "--seed", recipe.seed]
+    words += ["--start-from", recipe.start_from.name] if recipe.start_from else []
+    return shlex.join(map(str, words))
