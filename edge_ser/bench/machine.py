@@ -16,7 +16,7 @@ class Machine:
         processor: model name.
         cores: logical, usable by this process.
         load: one-minute load average when the benchmark began; -1 where unknown.
-        system: kernel and architecture.
+        system: operating system and architecture.
         python: version.
     """
 
@@ -40,7 +40,7 @@ def describe_machine() -> Machine:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1,
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0,
-        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
     )
 
