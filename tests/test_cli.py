@@ -77,6 +77,30 @@ def test_an_unknown_option_is_exit_code_2(verb: str, capsys: pytest.CaptureFixtu
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("verb", "option", "value"),
+    [
+        ("bench", "--threads", "0"),
+        ("bench", "--seconds", "nan"),
+        ("bench", "--seconds", "inf"),
+        ("drift", "--threads", "0"),
+        ("drift", "--seed", "-1"),
+        ("drift", "--perturbation-clips", "-1"),
+        ("drift", "--max-mae", "nan"),
+        ("export", "--seed", "-1"),
+        ("export", "--audio-clips", "0"),
+        ("export", "--calibration-clips", "-3"),
+    ],
+)
+def test_a_number_without_sense_is_refused_before_any_work(
+    verb: str, option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        cli.main([verb, option, value])
+    assert leaving.value.code == 2
+    assert f"argument {option}: {value!r} is not a" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", cli.VERBS)
 def test_help_of_a_verb_imports_nothing_heavy(verb: str) -> None:
     code = (

@@ -7,6 +7,8 @@ import json
 import shlex
 from pathlib import Path
 
+from edge_ser.cli.number import positive_float, positive_int
+
 EXAMPLES = """\
   edge-ser bench                                   # the shipped bundle
   edge-ser bench bundles/rpi --checkpoint my.safetensors --json bench.json
@@ -26,8 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the bundle's .safetensors, for torch eager; default: the shipped one if the "
         "bundle was made from it",
     )
-    parser.add_argument("--threads", type=int, default=1, help="per runtime (1)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of audio per inference (5)")
+    parser.add_argument("--threads", type=positive_int, default=1, help="per runtime (1)")
+    parser.add_argument(
+        "--seconds", type=positive_float, default=5.0, help="of audio per inference (5)"
+    )
     parser.add_argument("--rounds", type=int, default=50, help="timed runs of each model (50)")
     parser.add_argument("--no-memory", action="store_true", help="leave the memory figures out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_ser.cli.number import non_negative_int, positive_int, share
+
 if TYPE_CHECKING:
     from edge_ser.bundle import Bundle
     from edge_ser.drift.assemble import Scope
@@ -56,16 +58,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fail-under",
-        type=float,
+        type=share,
         metavar="CCC",
         help="lowest CCC against float in any dimension; default 0.999, on 200 clips or more",
     )
-    parser.add_argument("--max-mae", type=float, default=0.004, help="largest MAE (0.004)")
-    parser.add_argument("--max-error", type=float, default=0.02, help="largest error (0.02)")
+    parser.add_argument("--max-mae", type=share, default=0.004, help="largest MAE (0.004)")
+    parser.add_argument("--max-error", type=share, default=0.02, help="largest error (0.02)")
     parser.add_argument("--limit", type=int, metavar="N", help="at most N clips, evenly spaced")
     parser.add_argument(
         "--perturbation-clips",
-        type=int,
+        type=non_negative_int,
         default=50,
         metavar="N",
         help="at most N clips under perturbations (50); 0 leaves them out",
@@ -76,8 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave clips as long as they are, instead of cutting or repeating them to the "
         "hybrid TFLite file's window; other lengths then run through backbone + host",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the perturbations (0)")
-    parser.add_argument("--threads", type=int, default=1, help="per runtime (1)")
+    parser.add_argument("--seed", type=non_negative_int, default=0, help="of the perturbations (0)")
+    parser.add_argument("--threads", type=positive_int, default=1, help="per runtime (1)")
     parser.add_argument("--json", action="store_true", help="drift.json on standard output")
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_ser.cli.number import non_negative_int, positive_int
 from edge_ser.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +74,11 @@ def _add_calibration(parser: argparse.ArgumentParser) -> None:
         help="labels the calibration audio: default, or a teacher's .safetensors",
     )
     group.add_argument(
-        "--calibration-clips", type=int, default=64, metavar="N", help="to choose (default 64)"
+        "--calibration-clips",
+        type=positive_int,
+        default=64,
+        metavar="N",
+        help="to choose (default 64)",
     )
     group.add_argument(
         "--licence",
@@ -82,7 +87,9 @@ def _add_calibration(parser: argparse.ArgumentParser) -> None:
         metavar="CORPUS=LICENCE",
         help="licence of a calibration corpus, for the record (repeatable)",
     )
-    group.add_argument("--seed", type=int, default=0, help="of the choice of clips (default 0)")
+    group.add_argument(
+        "--seed", type=non_negative_int, default=0, help="of the choice of clips (default 0)"
+    )
     group.add_argument(
         "--write-calibration",
         type=Path,
@@ -107,7 +114,7 @@ def _add_drift(parser: argparse.ArgumentParser) -> None:
         help="real clips to measure drift on, 200 or more (repeatable)",
     )
     group.add_argument(
-        "--audio-clips", type=int, default=300, metavar="N", help="at most (default 300)"
+        "--audio-clips", type=positive_int, default=300, metavar="N", help="at most (default 300)"
     )
     group.add_argument(
         "--keep-failed",
