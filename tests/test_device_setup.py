@@ -228,3 +228,12 @@ def test_the_mirror_is_the_one_of_the_hosts_apt(monkeypatch: pytest.MonkeyPatch)
     told += "Debian|Debian|http://d.example/debian\n"
     monkeypatch.setattr(debian_root, "run_tool", lambda command: told)
     assert debian_root.host_mirror() == "http://d.example/debian"
+
+
+def test_a_bundle_without_golden_clips_has_nothing_to_stream(stand_in: Path) -> None:
+    def without(values: dict[str, Any]) -> None:
+        values["golden"] = {"clips": {}, "expected": {}, "tolerance": {}}
+
+    change_manifest(stand_in, without)
+    with open_bundle(stand_in) as bundle, pytest.raises(InputError, match="no golden clip"):
+        checks._longest_golden_clip(bundle)
