@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration.cache import CalibrationClip
 from edge_ser import SAMPLE_RATE
-from edge_ser.audio.corpus import Clip, licence_of, read_corpus
+from edge_ser.audio.corpus import Clip, corpus_name, licence_of, read_corpus
 from edge_ser.audio.files import read_audio
 from edge_ser.checkpoint import sha256_of
 from edge_ser.errors import EdgeSerError, InputError
@@ -75,7 +75,7 @@ def candidates(
         InputError: a folder is missing or nothing in it can be used.
     """
     chosen = [clip for folder in corpora for clip in _spread(read_corpus(folder), per_corpus)]
-    stated = {folder.name: licence_of(folder)["licence"] for folder in corpora}
+    stated = {corpus_name(folder): licence_of(folder)["licence"] for folder in corpora}
     stated.update(licences or {})
     found, unusable = [], 0
     for clip in _with_bar(chosen, progress):

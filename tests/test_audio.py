@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge_ser.audio.corpus import licence_of, read_corpus
+from edge_ser.audio.attribution import attributions
+from edge_ser.audio.corpus import Clip, check_distinct, licence_of, read_corpus
 from edge_ser.audio.files import read_audio, resample
 from edge_ser.errors import InputError
 
@@ -79,3 +80,88 @@ def test_a_corpus_states_its_licence(tmp_path: Path) -> None:
     (tmp_path / "licence.json").write_text('{"name": "Ours"}')
     with pytest.raises(InputError, match="does not state"):
         licence_of(tmp_path)
+
+
+def _manifest(folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    (folder / "manifest.csv").write_text("\n".join(["path", *names]) + "\n")
+    return folder
+
+
+def test_a_licence_is_not_taken_from_the_name_of_a_folder(tmp_path: Path) -> None:
+    own = _manifest(tmp_path / "emodb", "audio/anna_angry.wav", "audio/03a01Fa.wav")
+    assert licence_of(own) == {"name": "emodb", "licence": "not stated"}
+    known = _manifest(tmp_path / "any", "audio/03a01Fa.flac", "audio/16b10Wb.flac")
+    assert licence_of(known)["licence"] == "CC0-1.0"
+    noise = _manifest(tmp_path / "n", "esc10_1-110389-A.ogg", "speech_commands_pink_noise.ogg")
+    assert licence_of(noise)["name"].startswith("ESC-10")
+
+
+@pytest.mark.parametrize(
+    ("corpus", "name"),
+    [
+        ("emodb", "EMO-DB"),
+        ("speech", "speechocean762"),
+        ("noise", "ESC-10"),
+        ("nemo_dev", "nemo_dev"),
+    ],
+)
+def test_the_corpora_of_the_shipped_models_are_known(
+    corpus: str, name: str, shared_data: Path
+) -> None:
+    assert licence_of(shared_data / corpus)["name"].startswith(name)
+
+
+def test_a_spreadsheets_manifest_is_read(tmp_path: Path) -> None:
+    text = "path,speaker\r\na.wav,Zoë\r\n"
+    (tmp_path / "manifest.csv").write_bytes(text.encode("utf-8-sig"))
+    assert read_corpus(tmp_path)[0].fields == {"speaker": "Zoë"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"path,speaker\na.wav,1\nb.wav\n", "line 3 does not fit the columns path, speaker"),
+        (b"path,speaker\na.wav,1,2\n", "line 2 does not fit"),
+        (b"path,speaker\n,1\n", "line 2 does not fit"),
+        ("path,speaker\na.wav,1\nb.wav,Zoë\n".encode("latin-1"), "not UTF-8 text .about line 3"),
+    ],
+)
+def test_damaged_manifests_are_refused_with_the_line(
+    content: bytes, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "manifest.csv").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_corpus(tmp_path)
+
+
+def test_a_corpus_is_named_after_its_real_folder(
+    tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_corpus)
+    assert read_corpus(Path())[0].speaker == "tiny/03"
+    assert licence_of(Path())["name"] == "tiny"
+    check_distinct([Path(), tmp_path])
+    with pytest.raises(InputError, match="share a name: tiny, tiny"):
+        check_distinct([Path(), tmp_path / "tiny"])
+
+
+def test_cc_by_noise_is_credited_by_set_and_clip() -> None:
+    def clip(name: str, notes: str) -> Clip:
+        return Clip(Path(name), name, "noise", {"emotion_raw": "Dog bark", "notes": notes})
+
+    lines = attributions(
+        [
+            clip("audio/esc10_1-110389-A.ogg", "ESC-10; CC-BY"),
+            clip("audio/esc10_1-100032-A.ogg", "ESC-10; CC0"),
+            clip("audio/speech_commands_tap.ogg", "Speech Commands background, CC BY 4.0"),
+        ]
+    )
+    assert len(lines) == 4
+    assert "Piczak" in lines[0]
+    assert "Warden" in lines[1]
+    expected = (
+        "audio/esc10_1-110389-A.ogg: Dog bark; ESC-10; CC-BY; https://freesound.org/s/110389/"
+    )
+    assert lines[2] == expected
+    assert attributions([clip("mine.wav", "CC-BY, me")]) == ["mine.wav: Dog bark; CC-BY, me"]

@@ -180,6 +180,8 @@ def test_the_command_trains_a_teacher(tiny_corpus: Path, tiny_noise: Path, tmp_p
     assert main(arguments) == 0
     card = read_card(tmp_path / "teacher.safetensors")
     assert card["id"] == "edge-ser-embedded-1"
+    assert "--cross-validate" not in card["command"]
+    assert [data["licence"] for data in card["training_data"]] == ["not stated"] * 2
     assert card["targets"]["anger"][0] > card["targets"]["sadness"][0]
     first = (tmp_path / "teacher.safetensors").read_bytes()
     assert main(arguments) == 0  # takes up the finished runs

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from edge_ser.audio.attribution import attributions
 from edge_ser.audio.bank import Bank, BankSpec, open_or_build
-from edge_ser.audio.corpus import Clip, licence_of, read_corpus
+from edge_ser.audio.corpus import Clip, check_distinct, corpus_name, licence_of, read_corpus
 from edge_ser.checkpoint import check_weights_name, read_card, save_weights
 from edge_ser.distillation.distill import Lesson, agreement, distill, initial_student
 from edge_ser.distillation.label_store import LabelStore, TeacherIdentity
@@ -26,7 +27,6 @@ from edge_ser.students.catalogue import find_student
 from edge_ser.students.cost import multiply_accumulates, parameter_count
 from edge_ser.students.wav2small import Wav2Small
 from edge_ser.teachers import Teacher
-from edge_ser.teachers.recipe import attributions
 from edge_ser.training.curves import plot_curve
 from edge_ser.training.loop import Schedule
 from edge_ser.work_folder import bind
@@ -77,6 +77,7 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
     """
     check_weights_name(out)
     find_student(recipe.student)
+    check_distinct(recipe.audio)
     _check_start(recipe)
     clips, weights = _sources(recipe.audio)
     training, watched = split(clips, recipe.held_out)
@@ -274,8 +275,8 @@ def _card(
 def _command(recipe: DistillRecipe) -> str:
     """How to train the same student again; folders and files by name, as paths are private."""
     words: list[object] = ["edge-ser", "distill", "--student", recipe.student, "--audio"]
-    words += [folder.name for folder in recipe.audio]
-    words += ["--noise", recipe.noise.name] if recipe.noise else []
+    words += [corpus_name(folder) for folder in recipe.audio]
+    words += ["--noise", corpus_name(recipe.noise)] if recipe.noise else []
     words += (
         ["--labels", recipe.labels.name]
         if recipe.labels

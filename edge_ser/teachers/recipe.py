@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from edge_ser.audio.attribution import attributions
 from edge_ser.audio.bank import BankSpec, open_or_build
-from edge_ser.audio.corpus import Clip, read_corpus
+from edge_ser.audio.corpus import Clip, check_distinct, corpus_name, licence_of, read_corpus
 from edge_ser.checkpoint import check_weights_name
 from edge_ser.errors import InputError
 from edge_ser.students.cost import parameter_count
@@ -56,6 +58,7 @@ def train_teacher(recipe: TeacherRecipe, out: Path) -> bool:
         InputError: a corpus cannot be used.
     """
     check_weights_name(out)
+    check_distinct([recipe.emodb, recipe.noise])
     clips, noises = read_corpus(recipe.emodb), read_corpus(recipe.noise)
     _check(recipe, clips)
     spec = BankSpec(items=len(clips) * recipe.variants)
@@ -110,7 +113,7 @@ def _figures(recipe: TeacherRecipe, clips: Sequence[Clip]) -> dict[str, Any]:
         metrics["emodb_5_folds"] = cross_validated(clips, recipe.work)
         metrics["seeds_of_first_fold"] = seed_spread(clips, recipe.work, recipe.seeds)
         if recipe.evaluate_on:
-            name = recipe.evaluate_on.name
+            name = corpus_name(recipe.evaluate_on)
             metrics[name] = foreign(read_corpus(recipe.evaluate_on), recipe.work)
     return metrics
 
@@ -137,29 +140,27 @@ def _write(
         "targets": {emotion: adv_target(emotion) for emotion in RUSSELL_MEHRABIAN},
         "targets_source": "mean of Russell & Mehrabian (1977) and of 46 human EMO-DB ratings",
         "training_data": [
-            {"name": "EMO-DB (Berlin Database of Emotional Speech)", "licence": "CC0-1.0",
-             "use": "training"},
-            {"name": "ESC-10 and Speech Commands backgrounds", "licence": "CC0-1.0 and CC-BY",
-             "use": "background noise"},
+            {**licence_of(recipe.emodb), "use": "training"},
+            {**licence_of(recipe.noise), "use": "background noise"},
         ],
         "attribution": attributions(noises),
         "recipe": {"steps": recipe.steps, "batch": recipe.batch, "variants": recipe.variants},
         "seed": 0,
-        "command": "edge-ser train-teacher --emodb EMODB --noise NOISE --cross-validate "
-        f"--evaluate-on NEMO --steps {recipe.steps} --batch {recipe.batch} "
-        f"--variants {recipe.variants} --seeds {recipe.seeds} --out teacher.safetensors",
+        "command": _command(recipe, out),
         "metrics": metrics,
-    }  # fmt: skip
+    }
     teacher.save(out, card)
 
 
-def attributions(noises: Sequence[Clip]) -> list[str]:
-    """One line for each noise clip whose licence asks for attribution."""
-    return [
-        f"{clip.name}: {clip.fields.get('emotion_raw', '')}; {clip.fields['notes']}"
-        for clip in noises
-        if "BY" in clip.fields.get("notes", "")
-    ]
+def _command(recipe: TeacherRecipe, out: Path) -> str:
+    """How to train the same teacher again; folders and files by name, as paths are private."""
+    words: list[object] = ["edge-ser", "train-teacher", "--emodb", corpus_name(recipe.emodb)]
+    words += ["--noise", corpus_name(recipe.noise)]
+    words += ["--cross-validate"] if recipe.cross_validate else []
+    words += ["--evaluate-on", corpus_name(recipe.evaluate_on)] if recipe.evaluate_on else []
+    words += ["--steps", recipe.steps, "--batch", recipe.batch, "--variants", recipe.variants]
+    words += ["--seeds", recipe.seeds, "--out", out.name]
+    return shlex.join(map(str, words))
 
 
 def _print(metrics: dict[str, Any], out: Path) -> None:
