@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -140,3 +141,28 @@ def test_a_store_without_rows_is_refused(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "part-000000.parquet")
     with pytest.raises(InputError, match="holds no labels"):
         store.teacher()
+
+
+def test_the_documented_example_writes_a_store_for_a_foreign_teacher(
+    repository: Path, tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = (repository / "docs" / "TRAINING.md").read_text()
+    example = document.split("```python\n")[1].split("```")[0]
+    (tmp_path / "recordings").mkdir()
+    clips = read_corpus(tiny_corpus)[:3]
+    for clip in clips:
+        (tmp_path / "recordings" / clip.name).write_bytes(clip.path.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    exec(example, {"my_model": lambda audio, rate: (0.1, 0.2, len(audio) / rate)})
+    store = LabelStore(tmp_path / "labels")
+    adv = store.adv_of([sha256_of(clip.path) for clip in clips])
+    assert adv[:, :2] == pytest.approx(np.array([[0.1, 0.2]] * 3))
+    assert store.teacher().licence == "MIT"
+    assert adv[:, 2] == pytest.approx([row.duration for row in store.rows()])
+
+
+def test_the_documented_columns_are_the_stores(repository: Path) -> None:
+    document = (repository / "docs" / "TRAINING.md").read_text()
+    table = document.split("| --- | --- | --- |\n")[1].split("\n\n")[0]
+    names = [name for line in table.splitlines() for name in line.split("|")[1].split("`")[1::2]]
+    assert names == [field.name for field in fields(LabelRow)]
