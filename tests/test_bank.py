@@ -9,6 +9,7 @@ import pytest
 
 from edge_ser.audio.bank import BankSpec, open_or_build
 from edge_ser.audio.corpus import read_corpus
+from edge_ser.audio.readable import only_readable
 from edge_ser.errors import InputError
 
 SPEC = BankSpec(items=300, seconds=0.5, shortest=0.3, mixed=0.5, seed=3)
@@ -50,3 +51,33 @@ def test_a_bank_of_other_settings_is_refused(tiny_corpus: Path, tmp_path: Path) 
     open_or_build(tmp_path, small, clips, np.ones(len(clips)), [], workers=1)
     with pytest.raises(InputError, match="other settings: clips"):
         open_or_build(tmp_path, small, clips[:5], np.ones(5), [], workers=1)
+
+
+def test_a_bad_noise_file_is_named(tiny_corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    clips, noises = read_corpus(tiny_corpus), read_corpus(tmp_path)
+    with pytest.raises(InputError, match=r"broken\.wav cannot be read"):
+        open_or_build(tmp_path / "bank", SPEC, clips, np.ones(len(clips)), noises, workers=1)
+
+
+def test_a_worker_that_forgets_clips_makes_the_same_bank(
+    tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = read_corpus(tiny_corpus)
+    weights = np.ones(len(clips))
+    small = BankSpec(items=20, seconds=0.5, shortest=0.3, mixed=0.5)
+    remembering = open_or_build(tmp_path / "a", small, clips, weights, [], workers=1)
+    monkeypatch.setattr("edge_ser.audio.bank._KEPT_CLIPS", 1)
+    forgetful = open_or_build(tmp_path / "b", small, clips, weights, [], workers=1)
+    assert np.array_equal(remembering.audio, forgetful.audio)
+
+
+def test_unreadable_files_are_left_out_and_listed(
+    tiny_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    clips = read_corpus(tiny_corpus)
+    assert only_readable([*clips, *read_corpus(tmp_path)]) == clips
+    errors = capsys.readouterr().err
+    assert "1 of 21 files are left out" in errors
+    assert "broken.wav cannot be read" in errors

@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,8 @@ from edge_ser.work_folder import bind
 
 _CHUNK = 256
 _UNMIXED = -1
+_KEPT_CLIPS = 2_000
+"""Decoded clips that a worker keeps at most: some 200 MB of speech."""
 
 
 @dataclass(frozen=True)
@@ -129,17 +132,27 @@ def open_or_build(
         workers: processes.
 
     Raises:
-        InputError: the folder holds a bank of other audio or another spec.
+        InputError: the folder holds a bank of other audio or another spec, or a file cannot be
+            read; `edge_ser.audio.readable` finds those beforehand.
     """
-    made_of = {
-        "spec": asdict(spec),
-        "clips": [f"{clip.corpus}/{clip.name}" for clip in clips],
-        "noises": [f"{clip.corpus}/{clip.name}" for clip in noises],
-    }
+    made_of = {"spec": asdict(spec), "clips": _names(clips), "noises": _names(noises)}
     bind(folder, "bank.json", made_of)
     plan = recipes(spec, weights)
     _build_missing(folder, spec, plan, clips, noises, workers)
     return open_bank(folder)
+
+
+def is_bank_of(folder: Path, clips: Sequence[Clip], noises: Sequence[Clip]) -> bool:
+    """Whether `folder` holds a bank, finished or not, of exactly these files."""
+    record = folder / "bank.json"
+    if not record.is_file():
+        return False
+    made_of = json.loads(record.read_text())
+    return bool(made_of["clips"] == _names(clips) and made_of["noises"] == _names(noises))
+
+
+def _names(clips: Sequence[Clip]) -> list[str]:
+    return [f"{clip.corpus}/{clip.name}" for clip in clips]
 
 
 def open_bank(folder: Path) -> Bank:
@@ -173,7 +186,8 @@ def _build_missing(
         second=np.array([recipe.second for recipe in plan]),
         share=np.array([recipe.share for recipe in plan]),
     )
-    context = (folder, spec, plan, clips, noises)
+    decoded = [read_audio(clip.path) for clip in noises]  # here, where a bad file can be named
+    context = (folder, spec, plan, clips, decoded)
     with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=context) as pool:
         done = pool.map(_build_chunk, missing)
         for _ in tqdm(done, total=len(missing), desc="augmenting", unit="chunk"):
@@ -185,7 +199,7 @@ def _done(folder: Path, start: int) -> Path:
 
 
 class _Worker:
-    """State of one worker process: decoded audio is kept, files are read once."""
+    """State of one worker process: the latest decoded clips are kept."""
 
     def __init__(
         self,
@@ -193,17 +207,18 @@ class _Worker:
         spec: BankSpec,
         plan: list[Recipe],
         clips: Sequence[Clip],
-        noises: Sequence[Clip],
+        noises: Sequence[Signal],
     ) -> None:
         self.folder, self.spec, self.plan, self.clips = folder, spec, plan, clips
-        self.noises = [read_audio(clip.path) for clip in noises]
-        self.decoded: dict[int, NDArray[np.int16]] = {}
+        self.noises = noises
+        self.decoded = lru_cache(_KEPT_CLIPS)(self._decode)
+
+    def _decode(self, index: int) -> NDArray[np.int16]:
+        audio = read_audio(self.clips[index].path)
+        return np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
 
     def source(self, index: int) -> Signal:
-        if index not in self.decoded:
-            audio = read_audio(self.clips[index].path)
-            self.decoded[index] = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
-        return self.decoded[index].astype(np.float32) / np.float32(32767)
+        return self.decoded(index).astype(np.float32) / np.float32(32767)
 
     def item(self, k: int) -> NDArray[np.int16]:
         recipe, random = self.plan[k], np.random.default_rng([self.spec.seed, k])
@@ -227,7 +242,7 @@ def _start_worker(
     spec: BankSpec,
     plan: list[Recipe],
     clips: Sequence[Clip],
-    noises: Sequence[Clip],
+    noises: Sequence[Signal],
 ) -> None:
     global _worker
     _worker = _Worker(folder, spec, plan, clips, noises)
