@@ -140,6 +140,21 @@ def test_small_corpora_are_watched_without_being_told(tmp_path: Path) -> None:
         assert "--held-out" in refusal.value.hint
 
 
+def test_one_bad_file_does_not_stop_a_distillation(
+    tiny_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for clip in read_corpus(tiny_corpus)[:4]:
+        (folder / clip.name).write_bytes(clip.path.read_bytes())
+    (folder / "broken.wav").write_bytes(b"RIFF")
+    recipe = _recipe(folder, tmp_path / "work", held_out=(), noise=folder, items=40)
+    for _ in range(2):  # the second run takes up the bank of the first
+        metrics = run_recipe(recipe, LoudnessTeacher(), tmp_path / "x.safetensors")
+        assert "broken.wav" in capsys.readouterr().err
+    assert set(metrics) == {"unseen_clips"}  # the folder names no speakers
+
+
 def test_unknown_speakers_and_students_are_refused(tiny_corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="tiny/99"):
         recipe = _recipe(tiny_corpus, tmp_path / "a", held_out=("tiny/99",))

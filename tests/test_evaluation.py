@@ -83,6 +83,12 @@ def test_folds_score_their_own_speakers_once(
         predict_folds([Fold(dev_checkpoint, str(teacher_file), ("tiny/99",))], clips, None, None)
 
 
+def test_a_clip_that_cannot_be_scored_is_named(tiny_corpus: Path, teacher_file: Path) -> None:
+    fold = Fold(teacher_file, str(teacher_file), ("tiny/03",))
+    with pytest.raises(InputError, match=r"03_anger_0\.wav: the teacher needs"):
+        predict_folds([fold], read_corpus(tiny_corpus), None, seconds=0.1)
+
+
 def test_the_command_records_its_figures(
     tiny_corpus: Path, teacher_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +106,30 @@ def test_the_command_records_its_figures(
     assert read_card(copy)["metrics"]["itself"] == report
     record_metric(copy, "more", {"x": 1})
     assert set(read_card(copy)["metrics"]) == {"itself", "more"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["t.safetensors", "--engine", "litert"], "--engine chooses the runtime of a bundle"),
+        (["--fold", "b", "t", "c/1", "--speakers", "c/1"], "--fold names"),
+        (["--fold", "b", "t", "c/1", "--teacher", "default"], "--fold names"),
+        (["--fold", "b.safetensors", "t", "c/1", "--engine", "litert"], "--engine chooses"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(
+    options: list[str], message: str, tiny_corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *options, "--audio", str(tiny_corpus)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_two_folders_of_one_name_are_refused(
+    tiny_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = str(tmp_path / "tiny")
+    assert main(["evaluate", "t.safetensors", "--audio", str(tiny_corpus), other]) == 2
+    assert "share a name" in capsys.readouterr().err
 
 
 def test_a_model_or_folds_but_not_neither(

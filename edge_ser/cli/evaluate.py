@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--audio", type=Path, nargs="+", required=True, help="folders of audio")
     parser.add_argument(
-        "--teacher", default="default", help="'default' or a teacher's .safetensors"
+        "--teacher", help="'default' or a teacher's .safetensors (default: 'default')"
     )
     parser.add_argument("--engine", help="runtime for a bundle (default: first one present)")
     parser.add_argument(
@@ -50,12 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, print, write."""
-    from edge_ser.audio.corpus import read_corpus
+    from edge_ser.audio.corpus import check_distinct, read_corpus
     from edge_ser.checkpoint import record_metric
     from edge_ser.evaluation.agreement import agreement_report, predict_folds
 
+    folds = _folds(args)
+    check_distinct(args.audio)
     clips = [clip for folder in args.audio for clip in read_corpus(folder)]
-    scored, model, teacher = predict_folds(_folds(args), clips, args.engine, args.seconds)
+    scored, model, teacher = predict_folds(folds, clips, args.engine, args.seconds)
     report = agreement_report(model, teacher, scored)
     _print(report)
     if args.json:
@@ -68,18 +70,32 @@ def run(args: argparse.Namespace) -> int:
 def _folds(args: argparse.Namespace) -> list[Fold]:
     from edge_ser.errors import InputError
     from edge_ser.evaluation.agreement import Fold
+    from edge_ser.teachers import DEFAULT_TEACHER
 
     if bool(args.model) == bool(args.fold):
         raise InputError(
             "give either one MODEL or one or more --fold MODEL TEACHER SPEAKERS",
             "edge-ser evaluate my/wav2small.safetensors --audio recordings/",
         )
+    if args.fold and (args.speakers or args.teacher):
+        raise InputError(
+            "--fold names the model, its teacher and the speakers itself",
+            "leave --speakers and --teacher away",
+        )
     if args.model:
-        return [Fold(args.model, args.teacher, tuple(args.speakers or ()))]
-    return [
-        Fold(Path(model), teacher, tuple(speakers.split(",")))
-        for model, teacher, speakers in args.fold
-    ]
+        folds = [Fold(args.model, args.teacher or DEFAULT_TEACHER, tuple(args.speakers or ()))]
+    else:
+        folds = [
+            Fold(Path(model), teacher, tuple(speakers.split(",")))
+            for model, teacher, speakers in args.fold
+        ]
+    checkpoints = [str(fold.model) for fold in folds if fold.model.suffix == ".safetensors"]
+    if args.engine and checkpoints:
+        raise InputError(
+            f"--engine chooses the runtime of a bundle; {', '.join(checkpoints)} runs in PyTorch",
+            "leave --engine away, or give a bundle folder or .tar.gz",
+        )
+    return folds
 
 
 def _print(report: dict[str, Any]) -> None:

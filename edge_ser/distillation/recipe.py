@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import shlex
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge_ser.audio.attribution import attributions
-from edge_ser.audio.bank import Bank, BankSpec, open_or_build
+from edge_ser.audio.bank import Bank, BankSpec, is_bank_of, open_or_build
 from edge_ser.audio.corpus import Clip, check_distinct, corpus_name, licence_of, read_corpus
+from edge_ser.audio.files import AUDIO_SUFFIXES
+from edge_ser.audio.readable import only_readable
 from edge_ser.checkpoint import check_weights_name, read_card, save_weights
 from edge_ser.distillation.distill import Lesson, agreement, distill, initial_student
 from edge_ser.distillation.label_store import LabelStore, TeacherIdentity
@@ -79,14 +82,12 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
     find_student(recipe.student)
     check_distinct(recipe.audio)
     _check_start(recipe)
-    clips, weights = _sources(recipe.audio)
+    clips, noises = _sources(recipe)
     training, watched = split(clips, recipe.held_out)
-    noises = read_corpus(recipe.noise) if recipe.noise else []
     spec = BankSpec(
         recipe.items, recipe.seconds, min(_SHORTEST, recipe.seconds), recipe.mixed, recipe.seed
     )
-    bank_folder = recipe.work / f"bank-seed{recipe.seed}"
-    bank = open_or_build(bank_folder, spec, clips, weights, noises, recipe.jobs)
+    bank = open_or_build(_bank_folder(recipe), spec, clips, _weights(clips), noises, recipe.jobs)
     identity = identity_of(teacher) if teacher else LabelStore(_store(recipe)).teacher()
     lesson = _lesson(recipe, bank, clips, training, watched, teacher)
     folder = recipe.work / _run_name(recipe)
@@ -150,15 +151,35 @@ def identity_of(teacher: Teacher) -> TeacherIdentity:
     return TeacherIdentity(teacher.id, teacher.licence, teacher.weights_sha256)
 
 
-def _sources(folders: Sequence[Path]) -> tuple[list[Clip], NDArray[np.float64]]:
-    """Clips of all corpora; each corpus gets the same total weight, whatever its size."""
-    clips: list[Clip] = []
-    weights: list[float] = []
-    for folder in folders:
-        corpus = read_corpus(folder)
-        clips += corpus
-        weights += [1 / len(corpus)] * len(corpus)
-    return clips, np.array(weights)
+def _sources(recipe: DistillRecipe) -> tuple[list[Clip], list[Clip]]:
+    """Speech and noise that can be read.
+
+    Files are decoded to find that out, unless a bank of exactly these files exists already.
+
+    Raises:
+        InputError: a corpus cannot be used, or no speech is left.
+    """
+    clips = [clip for folder in recipe.audio for clip in read_corpus(folder)]
+    noises = read_corpus(recipe.noise) if recipe.noise else []
+    if is_bank_of(_bank_folder(recipe), clips, noises):
+        return clips, noises
+    clips, noises = only_readable(clips), only_readable(noises) if noises else []
+    if not clips:
+        raise InputError(
+            f"none of the files in {', '.join(map(str, recipe.audio))} can be read",
+            f"supported files: {', '.join(AUDIO_SUFFIXES)}",
+        )
+    return clips, noises
+
+
+def _weights(clips: Sequence[Clip]) -> NDArray[np.float64]:
+    """Each corpus gets the same total weight, whatever its size."""
+    sizes = Counter(clip.corpus for clip in clips)
+    return np.array([1 / sizes[clip.corpus] for clip in clips])
+
+
+def _bank_folder(recipe: DistillRecipe) -> Path:
+    return recipe.work / f"bank-seed{recipe.seed}"
 
 
 def _lesson(

@@ -55,7 +55,7 @@ def predict_folds(
         The clips scored, the models' and the teachers' outputs, in the same order.
 
     Raises:
-        InputError: a fold's speakers have no clip.
+        InputError: a fold's speakers have no clip, or a clip cannot be scored.
     """
     scored: list[Clip] = []
     outputs: list[NDArray[np.float32]] = []
@@ -67,8 +67,11 @@ def predict_folds(
             if seconds is not None:
                 audio = audio[: int(seconds * SAMPLE_RATE)]
             scored.append(clip)
-            outputs.append(model(audio))
-            answers.append(teacher(audio))
+            try:
+                outputs.append(model(audio))
+                answers.append(teacher(audio))
+            except InputError as error:
+                raise InputError(f"{clip.path}: {error}", error.hint) from error
     return scored, np.stack(outputs), np.stack(answers)
 
 
