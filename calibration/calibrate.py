@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 from calibration.cache import CalibrationCache
 from calibration.candidates import Candidate, calibration_audio
+from calibration.headroom import HEADROOM, with_headroom
 from calibration.observe import observe
 from calibration.select import DEFAULT_COUNT, select
 from edge_ser.students.wav2small import Wav2Small
 
-METHOD = "min-max over clips chosen by greedy k-centre in (A, D, V, level), capped per speaker"
+METHOD = (
+    f"min-max with a headroom of {HEADROOM} over clips chosen by greedy k-centre in "
+    "(A, D, V, level), capped per speaker"
+)
 
 
 def calibrate(
@@ -30,8 +34,9 @@ def calibrate(
         seed: decides ties.
     """
     chosen = [candidates[i] for i in choose(candidates, count, seed)]
+    observed = observe(student, (calibration_audio(candidate.path) for candidate in chosen))
     return CalibrationCache(
-        ranges=observe(student, (calibration_audio(candidate.path) for candidate in chosen)),
+        ranges=with_headroom(observed),
         checkpoint_sha256=checkpoint_sha256,
         frontend_sha256=student.config.frontend.sha256(),
         clips=tuple(candidate.record for candidate in chosen),

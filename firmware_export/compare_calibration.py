@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from calibration.cache import CalibrationCache
 from calibration.calibrate import choose
 from calibration.candidates import Candidate, calibration_audio
+from calibration.headroom import with_headroom
 from calibration.observe import Range, merge, observe_each
 from calibration.select import covering_radius, mean_distance, random_choice, standardised
 from edge_ser.errors import InputError
@@ -97,7 +98,7 @@ def compare(
         onnx_float.convert(student, reference, {})
         truth = _predict(reference, audio)
         for method, plan_seed, chosen in _with_bar(plans, progress):
-            merged = merge([ranges[i] for i in chosen])
+            merged = with_headroom(merge([ranges[i] for i in chosen]))
             values = _int8_values(student, merged, reference, Path(scratch, "int8.onnx"), audio)
             errors = np.abs(values - truth)
             rows.append(
