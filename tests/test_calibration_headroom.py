@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from conftest import synthetic_speech
 
 from calibration.cache import load
 from calibration.calibrate import METHOD
 from calibration.headroom import HEADROOM, with_headroom
 from calibration.observe import observe
-from conftest import synthetic_speech
 from edge_ser.checkpoint import load_student
 from edge_ser.models import shipped
 
