@@ -190,7 +190,7 @@ def test_a_teacher_run_here_and_its_stored_labels_give_the_same_column(
         assert values["verdict"]["passed"] and "teacher" not in values["verdict"]["judged"]
         page = (folder / "drift.html").read_text()
         assert '<tr class="step"><th colspan="6">teacher <span' in page
-        assert "<summary>teacher against float ONNX</summary>" in page
+        assert f"<summary>teacher against {values['reference']}</summary>" in page
     for dimension, figures in columns[0].items():
         assert figures["max"] > 1e-3
         assert figures == pytest.approx(columns[1][dimension], abs=1e-5)
