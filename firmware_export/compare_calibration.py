@@ -1,8 +1,8 @@
-"""Are the chosen calibration clips better than random ones? A table for one checkpoint.
+"""Are the chosen calibration clips better than random ones, and what does headroom cost?
 
-For several sizes: cover of the label space, and drift of the int8 ONNX from the float one on
-clips that took part in no choice. It belongs here and not to `calibration`, because it has
-to export and run an int8 file for each set of ranges.
+A table for one checkpoint. For several sizes and factors: cover of the label space, and drift of
+the int8 ONNX from the float one on clips that took part in no choice. It belongs here and not to
+`calibration`, because it has to export and run an int8 file for each set of ranges.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from calibration.cache import CalibrationCache
 from calibration.calibrate import choose
 from calibration.candidates import Candidate, calibration_audio
-from calibration.headroom import with_headroom
+from calibration.headroom import HEADROOM, with_headroom
 from calibration.observe import Range, merge, observe_each
 from calibration.select import covering_radius, mean_distance, random_choice, standardised
 from edge_ser.errors import InputError
@@ -27,6 +27,7 @@ from edge_ser.students.wav2small import Wav2Small
 from firmware_export import onnx_float, onnx_int8
 
 COUNTS = (4, 16, 64)
+OTHER_HEADROOMS = (1.0, 1.25, 2.0)
 RANDOM_SEEDS = 5
 EVERY_KTH_IS_HELD_OUT = 4
 MOST_HELD_OUT = 100
@@ -40,6 +41,7 @@ class Row:
         method: "chosen" or "random".
         clips: how many.
         seed: of the choice.
+        headroom: factor on the observed ranges.
         radius: distance of the worst-covered candidate to its nearest chosen clip, in
             standard deviations of (A, D, V, level).
         distance: the same, mean over the candidates.
@@ -50,6 +52,7 @@ class Row:
     method: str
     clips: int
     seed: int
+    headroom: float
     radius: float
     distance: float
     mae: float
@@ -57,10 +60,20 @@ class Row:
     lowest_ccc: float
 
 
+@dataclass(frozen=True)
+class Plan:
+    """A choice to measure: method, seed, indices of the clips, factor on their ranges."""
+
+    method: str
+    seed: int
+    chosen: list[int]
+    headroom: float = HEADROOM
+
+
 def compare(
     student: Wav2Small, candidates: Sequence[Candidate], seed: int = 0, progress: bool = False
 ) -> list[Row]:
-    """Measure every size, chosen once and at random `RANDOM_SEEDS` times.
+    """Measure every size, chosen once and at random `RANDOM_SEEDS` times, and other headrooms.
 
     Args:
         student: in evaluation mode.
@@ -71,7 +84,8 @@ def compare(
     Raises:
         InputError: too few clips for the largest size.
     """
-    held_out = list(candidates[::EVERY_KTH_IS_HELD_OUT])[:MOST_HELD_OUT]
+    spared = candidates[::EVERY_KTH_IS_HELD_OUT]
+    held_out = spared[:: -(-len(spared) // MOST_HELD_OUT)]
     pool = [c for i, c in enumerate(candidates) if i % EVERY_KTH_IS_HELD_OUT]
     if len(pool) < max(COUNTS):
         raise InputError(
@@ -84,30 +98,33 @@ def compare(
         plan
         for count in COUNTS
         for plan in (
-            ("chosen", seed, choose(pool, count, seed)),
+            Plan("chosen", seed, choose(pool, count, seed)),
             *(
-                ("random", s, random_choice(len(pool), count, s))
+                Plan("random", s, random_choice(len(pool), count, s))
                 for s in range(seed + 1, seed + 1 + RANDOM_SEEDS)
             ),
         )
     ]
+    most = choose(pool, max(COUNTS), seed)
+    plans += [Plan("chosen", seed, most, factor) for factor in OTHER_HEADROOMS]
     audio = [calibration_audio(candidate.path) for candidate in held_out]
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         reference = Path(scratch, "float.onnx")
         onnx_float.convert(student, reference, {})
         truth = _predict(reference, audio)
-        for method, plan_seed, chosen in _with_bar(plans, progress):
-            merged = with_headroom(merge([ranges[i] for i in chosen]))
+        for plan in _with_bar(plans, progress):
+            merged = with_headroom(merge([ranges[i] for i in plan.chosen]), plan.headroom)
             values = _int8_values(student, merged, reference, Path(scratch, "int8.onnx"), audio)
             errors = np.abs(values - truth)
             rows.append(
                 Row(
-                    method,
-                    len(chosen),
-                    plan_seed,
-                    covering_radius(points, chosen),
-                    mean_distance(points, chosen),
+                    plan.method,
+                    len(plan.chosen),
+                    plan.seed,
+                    plan.headroom,
+                    covering_radius(points, plan.chosen),
+                    mean_distance(points, plan.chosen),
                     float(errors.mean()),
                     float(errors.max()),
                     min(ccc(truth[:, k], values[:, k]) for k in range(3)),
@@ -119,11 +136,12 @@ def compare(
 def as_markdown(rows: Sequence[Row]) -> str:
     """One line per size and method; random choices as mean and worst over their seeds."""
     lines = [
-        "| clips | choice | covering radius | mean distance | MAE | max | lowest CCC |",
-        "|---|---|---|---|---|---|---|",
+        "| clips | choice | headroom | covering radius | mean distance | MAE | max | lowest CCC |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for clips, method in dict.fromkeys((row.clips, row.method) for row in rows):
-        group = [row for row in rows if (row.clips, row.method) == (clips, method)]
+    for kind in dict.fromkeys((row.clips, row.method, row.headroom) for row in rows):
+        clips, method, headroom = kind
+        group = [row for row in rows if (row.clips, row.method, row.headroom) == kind]
         if len(group) == 1:
             (row,) = group
             figures = [f"{row.radius:.2f}", f"{row.distance:.2f}", f"{row.mae:.5f}"]
@@ -138,7 +156,7 @@ def as_markdown(rows: Sequence[Row]) -> str:
                 _mean_and_worst([row.max for row in group], max, 4),
                 _mean_and_worst([row.lowest_ccc for row in group], min, 5),
             ]
-        lines.append(f"| {clips} | {name} | {' | '.join(figures)} |")
+        lines.append(f"| {clips} | {name} | {headroom:g} | {' | '.join(figures)} |")
     return "\n".join(lines)
 
 
@@ -174,12 +192,10 @@ def _predict(model: Path, audio: Sequence[NDArray[np.float32]]) -> NDArray[np.fl
     return np.array(rows, dtype=np.float64)
 
 
-def _with_bar(
-    plans: list[tuple[str, int, list[int]]], progress: bool
-) -> Sequence[tuple[str, int, list[int]]]:
+def _with_bar(plans: list[Plan], progress: bool) -> Sequence[Plan]:
     if not progress:
         return plans
     from tqdm import tqdm
 
-    bar: Sequence[tuple[str, int, list[int]]] = tqdm(plans, desc="comparing", unit="choice")
+    bar: Sequence[Plan] = tqdm(plans, desc="comparing", unit="choice")
     return bar

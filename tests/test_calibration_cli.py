@@ -88,8 +88,10 @@ def test_comparison_table(
         "random",
         "chosen",
         "random",
+        *["chosen"] * 3,
     ]
-    radius = {int(row.split("|")[1]): float(row.split("|")[3]) for row in rows[::2]}
+    assert [float(row.split("|")[3]) for row in rows] == [1.5] * 4 + [1.0, 1.25, 2.0]
+    radius = {int(row.split("|")[1]): float(row.split("|")[4]) for row in rows[:4:2]}
     assert radius[8] < radius[2]
 
 
