@@ -49,6 +49,8 @@ def test_the_runs_cover_folds_baseline_and_seeds() -> None:
     assert len({run.seed for run in large}) == 9
     assert len(all_runs(seeds=3, folds=False)) == 4
     assert sum(run.role == "baseline" for run in runs) == 8
+    ablation = all_runs(seeds=3, folds=True, with_baseline=False)
+    assert len(ablation) == 3 * (1 + 5 + 2) + 6  # the baseline is still compared with
 
 
 def test_no_held_out_speaker_is_trainable(tiny_corpus: Path) -> None:

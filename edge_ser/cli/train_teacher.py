@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also train the speaker folds, the baseline and the seeds, and report them",
     )
     parser.add_argument(
+        "--without-baseline",
+        action="store_true",
+        help="leave the baseline network out of the teacher (the ablation of the model card)",
+    )
+    parser.add_argument(
         "--evaluate-on", type=Path, help="another corpus with emotion and speaker columns"
     )
     parser.add_argument(
@@ -71,5 +76,6 @@ def run(args: argparse.Namespace) -> int:
         jobs=args.jobs,
         cross_validate=args.cross_validate,
         evaluate_on=args.evaluate_on,
+        with_baseline=not args.without_baseline,
     )
     return 0 if train_teacher(recipe, args.out) else 1

@@ -49,17 +49,18 @@ class Run:
         return work / scope / f"{self.role}-seed{self.seed}"
 
 
-def teacher_runs(held_out: tuple[str, ...], seed: int) -> list[Run]:
+def teacher_runs(held_out: tuple[str, ...], seed: int, with_baseline: bool = True) -> list[Run]:
     """The networks of one teacher; each has its own seed.
 
     The baseline is one of them: in the speaker folds of EMO-DB it orders dominance better than
-    the larger networks do, and the mean of all keeps both strengths.
+    the larger networks do, and the mean of all keeps both strengths. Without it (the ablation of
+    the model card) the teacher is the larger networks alone.
     """
     members = [
         Run(config, f"member{index}", held_out, seed * len(MEMBERS) + index)
         for index, config in enumerate(MEMBERS)
     ]
-    return [*members, baseline_run(held_out, seed)]
+    return [*members, baseline_run(held_out, seed)] if with_baseline else members
 
 
 def baseline_run(held_out: tuple[str, ...], seed: int = 0) -> Run:
@@ -67,14 +68,16 @@ def baseline_run(held_out: tuple[str, ...], seed: int = 0) -> Run:
     return Run(BASELINE, "baseline", held_out, seed)
 
 
-def all_runs(seeds: int, folds: bool) -> list[Run]:
+def all_runs(seeds: int, folds: bool, with_baseline: bool = True) -> list[Run]:
     """Everything the card reports: final networks first, since they are what ships."""
-    runs = teacher_runs(FINAL, 0)
+    runs = teacher_runs(FINAL, 0, with_baseline)
     if folds:
         for held_out in FOLDS:
-            runs += teacher_runs(held_out, 0)
+            runs += teacher_runs(held_out, 0, with_baseline)
         for seed in range(1, seeds):
-            runs += teacher_runs(FOLDS[0], seed)
+            runs += teacher_runs(FOLDS[0], seed, with_baseline)
+        if not with_baseline:  # it is still what the teacher is compared with
+            runs += [baseline_run(held_out) for held_out in (FINAL, *FOLDS)]
     return runs
 
 

@@ -46,6 +46,7 @@ class TeacherRecipe:
     jobs: int
     cross_validate: bool
     evaluate_on: Path | None
+    with_baseline: bool = True
 
 
 def train_teacher(recipe: TeacherRecipe, out: Path) -> bool:
@@ -66,9 +67,9 @@ def train_teacher(recipe: TeacherRecipe, out: Path) -> bool:
         recipe.work / "bank", spec, clips, np.ones(len(clips)), noises, recipe.jobs
     )
     schedule = Schedule(recipe.steps, recipe.batch)
-    runs = all_runs(recipe.seeds, recipe.cross_validate)
+    runs = all_runs(recipe.seeds, recipe.cross_validate, recipe.with_baseline)
     train_all(runs, bank, clips, schedule, recipe.work, recipe.jobs)
-    teacher = teacher_without(FINAL, recipe.work)
+    teacher = teacher_without(FINAL, recipe.work, with_baseline=recipe.with_baseline)
     metrics = _figures(recipe, clips)
     _write(teacher, recipe, metrics, noises, out)
     _print(metrics, out)
@@ -109,19 +110,20 @@ def _speakers(clips: Sequence[Clip]) -> set[str]:
 def _figures(recipe: TeacherRecipe, clips: Sequence[Clip]) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
     if recipe.cross_validate:
-        save_fold_teachers(recipe.work)
-        metrics["emodb_5_folds"] = cross_validated(clips, recipe.work)
-        metrics["seeds_of_first_fold"] = seed_spread(clips, recipe.work, recipe.seeds)
+        all_of_it = recipe.with_baseline
+        save_fold_teachers(recipe.work, all_of_it)
+        metrics["emodb_5_folds"] = cross_validated(clips, recipe.work, all_of_it)
+        metrics["seeds_of_first_fold"] = seed_spread(clips, recipe.work, recipe.seeds, all_of_it)
         if recipe.evaluate_on:
             name = corpus_name(recipe.evaluate_on)
-            metrics[name] = foreign(read_corpus(recipe.evaluate_on), recipe.work)
+            metrics[name] = foreign(read_corpus(recipe.evaluate_on), recipe.work, all_of_it)
     return metrics
 
 
-def save_fold_teachers(work: Path) -> None:
+def save_fold_teachers(work: Path, with_baseline: bool) -> None:
     """`fold-teachers/without-SPEAKERS.safetensors`: students are judged on unheard speakers."""
     for held_out in FOLDS:
-        teacher = teacher_without(held_out, work)
+        teacher = teacher_without(held_out, work, with_baseline=with_baseline)
         path = work / "fold-teachers" / f"without-{'-'.join(held_out)}.safetensors"
         teacher.save(path, teacher.card)
 
@@ -158,6 +160,7 @@ def _command(recipe: TeacherRecipe, out: Path) -> str:
     words += ["--noise", corpus_name(recipe.noise)]
     words += ["--cross-validate"] if recipe.cross_validate else []
     words += ["--evaluate-on", corpus_name(recipe.evaluate_on)] if recipe.evaluate_on else []
+    words += [] if recipe.with_baseline else ["--without-baseline"]
     words += ["--steps", recipe.steps, "--batch", recipe.batch, "--variants", recipe.variants]
     words += ["--seeds", recipe.seeds, "--out", out.name]
     return shlex.join(map(str, words))

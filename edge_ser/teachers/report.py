@@ -28,9 +28,11 @@ LARGEST_LOSS = 0.02
 Reader = Callable[[Clip], NDArray[np.float32]]
 
 
-def teacher_without(held_out: tuple[str, ...], work: Path, seed: int = 0) -> EmbeddedTeacher:
+def teacher_without(
+    held_out: tuple[str, ...], work: Path, seed: int = 0, with_baseline: bool = True
+) -> EmbeddedTeacher:
     """A teacher that has never heard some speakers; its card holds only a name."""
-    networks = [load_run(run, work) for run in teacher_runs(held_out, seed)]
+    networks = [load_run(run, work) for run in teacher_runs(held_out, seed, with_baseline)]
     return _anonymous(networks, f"fold-teacher-without-{'-'.join(held_out)}")
 
 
@@ -61,32 +63,40 @@ def check_scorable(folder: Path, clips: Sequence[Clip]) -> None:
         )
 
 
-def cross_validated(clips: Sequence[Clip], work: Path) -> dict[str, Any]:
+def cross_validated(
+    clips: Sequence[Clip], work: Path, with_baseline: bool = True
+) -> dict[str, Any]:
     """EMO-DB, every speaker scored by networks that never heard them, predictions pooled."""
     ours = np.zeros((len(clips), 3), np.float32)
     theirs = np.zeros_like(ours)
     for held_out in FOLDS:
         rows = _rows_of(clips, held_out)
         part = [clips[row] for row in rows]
-        ours[rows] = predict_clips(teacher_without(held_out, work), part, read_duration_safe)
+        teacher = teacher_without(held_out, work, with_baseline=with_baseline)
+        ours[rows] = predict_clips(teacher, part, read_duration_safe)
         theirs[rows] = predict_clips(_baseline(held_out, work), part, read_duration_safe)
     return _compare(clips, ours, theirs, labels_without(clips, ()).adv)
 
 
-def foreign(clips: Sequence[Clip], work: Path) -> dict[str, Any]:
+def foreign(clips: Sequence[Clip], work: Path, with_baseline: bool = True) -> dict[str, Any]:
     """A corpus of another language that nothing was trained or selected on, whole files."""
-    ours = predict_clips(teacher_without(FINAL, work), clips, _whole)
+    teacher = teacher_without(FINAL, work, with_baseline=with_baseline)
+    ours = predict_clips(teacher, clips, _whole)
     theirs = predict_clips(_baseline(FINAL, work), clips, _whole)
     return _compare(clips, ours, theirs, None)
 
 
-def seed_spread(clips: Sequence[Clip], work: Path, seeds: int) -> dict[str, Any]:
+def seed_spread(
+    clips: Sequence[Clip], work: Path, seeds: int, with_baseline: bool = True
+) -> dict[str, Any]:
     """The teacher of the first fold trained again with other seeds."""
     rows = _rows_of(clips, FOLDS[0])
     part = [clips[row] for row in rows]
     figures = []
     for seed in range(seeds):
-        predictions = predict_clips(teacher_without(FOLDS[0], work, seed), part, read_duration_safe)
+        predictions = predict_clips(
+            teacher_without(FOLDS[0], work, seed, with_baseline), part, read_duration_safe
+        )
         scores = discrimination(predictions, _emotions(part), _speakers(part), rounds=2)
         figures.append({name: score["value"] for name, score in scores.items()})
     spread = {
