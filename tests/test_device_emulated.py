@@ -14,6 +14,7 @@ import pytest
 from bundle_fixtures import change_manifest
 
 from device_tests import checks, sysroot
+from device_tests.cached import default_cache
 from device_tests.devices import DEVICES, Device
 from device_tests.emulator import run_python
 from device_tests.host_tools import missing_packages
@@ -37,7 +38,7 @@ RUNS = [
 
 @pytest.fixture(scope="session")
 def cache() -> Path:
-    return Path(os.environ.get("EDGE_SER_DEVICE_CACHE") or sysroot.default_cache())
+    return Path(os.environ.get("EDGE_SER_DEVICE_CACHE") or default_cache())
 
 
 @pytest.mark.parametrize(("device", "engine"), RUNS)

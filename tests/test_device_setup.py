@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from bundle_fixtures import change_manifest, make_stand_in
 
-from device_tests import checks, debian_root, emulator, host_tools, sysroot, wheels
+from device_tests import cached, checks, debian_root, emulator, host_tools, wheels
 from device_tests.devices import DEFAULT_DEVICE, DEVICES, find_device
 from device_tests.sysroot import Sysroot
 from edge_ser.bundle import open_bundle
@@ -133,10 +133,10 @@ def test_set_up_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
     wanted = tmp_path / "cache" / "root"
     with pytest.raises(EnvironmentMissing):
-        sysroot._once(wanted, breaks, said.append)
+        cached.once(wanted, breaks, said.append)
     assert list(wanted.parent.iterdir()) == []
-    sysroot._once(wanted, works, said.append)
-    sysroot._once(wanted, works, said.append)
+    cached.once(wanted, works, said.append)
+    cached.once(wanted, works, said.append)
     assert [path.name for path in wanted.iterdir()] == ["whole"]
     assert len(calls) == 1 and len(said) == 2
 
@@ -144,7 +144,7 @@ def test_set_up_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_cache_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cache").touch()
     with pytest.raises(EnvironmentMissing, match="cannot be written") as caught:
-        sysroot._once(tmp_path / "cache" / "root", lambda folder: None, lambda line: None)
+        cached.once(tmp_path / "cache" / "root", lambda folder: None, lambda line: None)
     assert "--cache" in caught.value.hint
 
 

@@ -48,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when every value is within its tolerance, 1 when not, 3 when a tool is missing."""
+    from device_tests.cached import default_cache
     from device_tests.checks import run_bundle
     from device_tests.devices import DEFAULT_DEVICE, DEVICES, find_device
-    from device_tests.sysroot import default_cache
     from edge_ser.models import shipped
 
     if args.list:

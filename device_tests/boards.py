@@ -1,0 +1,209 @@
+"""The machines that the C engine is compiled for and runs on here: bare boards and Linux cores.
+
+A table, no mechanism: how each is compiled, linked and emulated. All are emulated but `host`.
+Emulation shows values and counts instructions; it says nothing of speed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from edge_ser.errors import InputError
+
+
+@dataclass(frozen=True)
+class Board:
+    """One machine.
+
+    Attributes:
+        name: as given to `--device`.
+        title: for people.
+        target: the export target that it runs.
+        compiler: a key of `toolchains.COMPILERS`.
+        flags: which processor, for the compiler.
+        emulator: command that runs a program whose path follows; empty: it runs here.
+        sources: start-up code and what else the machine needs, in the sources' `device` folder.
+        script: linker script there; empty for Linux.
+        uart: source of the UART's driver there; empty for Linux.
+        uart_address: of the UART.
+        uart_arguments: for the emulator, to connect that UART to its standard input and output.
+        host_arguments: for the emulator, to give the program files of the host (semihosting).
+    """
+
+    name: str
+    title: str
+    target: str
+    compiler: str
+    flags: tuple[str, ...]
+    emulator: tuple[str, ...]
+    sources: tuple[str, ...]
+    script: str = ""
+    uart: str = ""
+    uart_address: int = 0
+    uart_arguments: tuple[str, ...] = ()
+    host_arguments: tuple[str, ...] = ()
+
+    @property
+    def bare(self) -> bool:
+        """True without an operating system."""
+        return bool(self.script)
+
+
+_BARE = ("es_board_bare.c", "es_memory.c", "es_exit_semihosting.c")
+_CORTEX_M = (*_BARE, "es_start_cortexm.c")
+_RISCV = (*_BARE, "es_start_riscv.c")
+_POSIX = ("es_board_posix.c",)
+
+_HEADLESS = ("-display", "none", "-monitor", "none")
+_SEMIHOSTING = ("-semihosting-config", "enable=on,target=native")
+_UART_OUT = (*_SEMIHOSTING, "-serial", "stdio")
+_HOST_FILES = (*_SEMIHOSTING, "-serial", "none")
+
+
+def _mps(
+    core: str, title: str, machine: str, floats: tuple[str, ...], script: str, uart_address: int
+) -> Board:
+    return Board(
+        name=f"cortex-{core}",
+        title=title,
+        target=f"cortex-{core}",
+        compiler="arm-none-eabi",
+        flags=("-mthumb", f"-mcpu=cortex-{core}", *floats),
+        emulator=("qemu-system-arm", "-M", machine, *_HEADLESS),
+        sources=_CORTEX_M,
+        script=script,
+        uart="es_transport_cmsdk.c",
+        uart_address=uart_address,
+        uart_arguments=_UART_OUT,
+        host_arguments=_HOST_FILES,
+    )
+
+
+def _linux(
+    name: str, title: str, target: str, compiler: str, flags: tuple[str, ...], *emulator: str
+) -> Board:
+    return Board(name, title, target, compiler, flags, emulator, _POSIX)
+
+
+_AARCH64 = "aarch64-linux-gnu"
+
+BOARDS: dict[str, Board] = {
+    board.name: board
+    for board in (
+        Board(
+            name="cortex-m0plus",
+            title="Cortex-M0+, RP2040 (rp2040js)",
+            target="cortex-m0plus",
+            compiler="arm-none-eabi",
+            flags=("-mthumb", "-mcpu=cortex-m0plus"),
+            emulator=("rp2040js",),
+            sources=_CORTEX_M,
+            script="es_rp2040.ld",
+            uart="es_transport_pl011.c",
+            uart_address=0x40034000,
+        ),
+        _mps("m3", "Cortex-M3, MPS2 AN385 (qemu)", "mps2-an385", (), "es_mps2.ld", 0x40004000),
+        _mps(
+            "m4",
+            "Cortex-M4 with FPU, MPS2 AN386 (qemu)",
+            "mps2-an386",
+            ("-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
+            "es_mps2.ld",
+            0x40004000,
+        ),
+        # Many M7 have a single-precision FPU only.
+        _mps(
+            "m7",
+            "Cortex-M7, MPS2 AN500 (qemu)",
+            "mps2-an500",
+            ("-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"),
+            "es_mps2.ld",
+            0x40004000,
+        ),
+        _mps(
+            "m33",
+            "Cortex-M33, MPS2 AN505 (qemu)",
+            "mps2-an505",
+            ("-mfloat-abi=hard",),
+            "es_an505.ld",
+            0x50200000,
+        ),
+        _mps(
+            "m55",
+            "Cortex-M55 with MVE, MPS3 AN547 (qemu)",
+            "mps3-an547",
+            ("-mfloat-abi=hard",),
+            "es_an547.ld",
+            0x59303000,
+        ),
+        Board(
+            name="rv32imc",
+            title="RISC-V rv32imc (ESP32-C3 class), virt (qemu)",
+            target="rv32imc",
+            compiler="riscv64-unknown-elf",
+            flags=("-march=rv32imc", "-mabi=ilp32"),
+            emulator=("qemu-system-riscv32", "-M", "virt", "-bios", "none", *_HEADLESS),
+            sources=_RISCV,
+            script="es_riscv_virt.ld",
+            uart="es_transport_ns16550.c",
+            uart_address=0x10000000,
+            uart_arguments=_UART_OUT,
+            host_arguments=_HOST_FILES,
+        ),
+        _linux(
+            "cortex-a53",
+            "Cortex-A53, Raspberry Pi Zero 2 and 3, 64 bit (qemu)",
+            "rpi",
+            _AARCH64,
+            ("-mcpu=cortex-a53",),
+            *("qemu-aarch64", "-cpu", "cortex-a53"),
+        ),
+        _linux(
+            "cortex-a72",
+            "Cortex-A72, Raspberry Pi 4, 64 bit (qemu)",
+            "rpi",
+            _AARCH64,
+            ("-mcpu=cortex-a72",),
+            *("qemu-aarch64", "-cpu", "cortex-a72"),
+        ),
+        _linux(
+            "cortex-a76",
+            "Cortex-A76, Raspberry Pi 5, 64 bit (qemu)",
+            "rpi",
+            _AARCH64,
+            ("-mcpu=cortex-a76",),
+            *("qemu-aarch64", "-cpu", "cortex-a76"),
+        ),
+        _linux(
+            "armv7",
+            "Cortex-A7, 32 bit with NEON (qemu)",
+            "rpi-armv7",
+            "arm-linux-gnueabihf",
+            ("-mcpu=cortex-a7", "-mfpu=neon-vfpv4", "-mfloat-abi=hard"),
+            *("qemu-arm", "-cpu", "cortex-a7"),
+        ),
+        _linux(
+            "armv6",
+            "ARM1176, Raspberry Pi Zero and 1 (qemu)",
+            "rpi-zero",
+            "zig",
+            ("-target", "arm-linux-musleabihf", "-mcpu=arm1176jzf_s"),
+            *("qemu-arm", "-cpu", "arm1176"),
+        ),
+        _linux("host", "this machine, not emulated", "linux-x86_64", "host", ()),
+    )
+}
+
+
+def find_board(name: str) -> Board:
+    """The board of that name.
+
+    Raises:
+        InputError: unknown; the nearest known name is suggested.
+    """
+    if name in BOARDS:
+        return BOARDS[name]
+    near = difflib.get_close_matches(name, BOARDS, n=1, cutoff=0.4)
+    question = f"did you mean {near[0]!r}? " if near else ""
+    raise InputError(f"no board called {name!r}", f"{question}known boards: {', '.join(BOARDS)}")
