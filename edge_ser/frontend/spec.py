@@ -11,6 +11,13 @@ The definition, for a clip `x` of N samples at `sample_rate`:
 4. `n_mels` triangular bands (Slaney's mel scale and area normalisation, librosa's default);
 5. `10 * log10(max(power, log_floor))` in dB;
 6. `(dB - mean_db) / std_db`, one constant pair for all bands.
+
+A stream cannot know the level of a whole clip, and a level that moves with every window would
+change every input of the network. It replaces step 1 by a causal one, frame by frame:
+
+1c. with each hop t = 1, 2, ... its mean m and mean square q enter running means with the share
+    1 / min(t, level_hops): `mean += share * (m - mean)`, `square += share * (q - square)`. The
+    frame that ends with this hop is `(x - mean) / sqrt(max(0, square - mean^2) + level_eps)`.
 """
 
 from __future__ import annotations
@@ -21,6 +28,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from edge_ser.errors import InputError
+
+_STREAM_ONLY = "level_seconds"
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ class FrontEndSpec:
         log_floor: smallest power before the logarithm; bounds the int8 range, because the
             lowest band of a 64-point DFT is empty and would sit at -100 dB with 1e-10.
         mean_db, std_db: constants of the final normalisation, in dB.
+        level_seconds: time constant of a stream's running level.
     """
 
     sample_rate: int = 16_000
@@ -53,6 +63,7 @@ class FrontEndSpec:
     log_floor: float = 1e-6
     mean_db: float = -30.0
     std_db: float = 20.0
+    level_seconds: float = 5.0
 
     def __post_init__(self) -> None:
         if self.window != "hann" or self.level != "clip":
@@ -66,6 +77,8 @@ class FrontEndSpec:
             raise InputError("front-end needs 0 <= fmin < fmax <= sample_rate / 2")
         if not (self.log_floor > 0 and self.std_db > 0 and self.level_eps > 0):
             raise InputError("front-end needs positive log_floor, std_db and level_eps")
+        if not 0 < self.level_seconds <= 3_600:
+            raise InputError("front-end needs level_seconds above 0, at most 3600")
 
     @property
     def bins(self) -> int:
@@ -76,6 +89,11 @@ class FrontEndSpec:
     def left_pad(self) -> int:
         """Zeros before the first sample."""
         return self.n_fft - self.hop
+
+    @property
+    def level_hops(self) -> int:
+        """Hops that a stream's running level averages over."""
+        return max(1, round(self.level_seconds * self.sample_rate / self.hop))
 
     def frames(self, samples: int) -> int:
         """Frames of a clip.
@@ -102,16 +120,22 @@ class FrontEndSpec:
     def from_dict(cls, values: dict[str, Any]) -> FrontEndSpec:
         """Inverse of `to_dict`.
 
+        Files of version 0.1 have no `level_seconds`: it decides nothing about clips.
+
         Raises:
             InputError: a key is missing or unknown.
         """
         names = {field.name for field in fields(cls)}
-        if set(values) != names:
-            odd = sorted(set(values) ^ names)
+        if set(values) | {_STREAM_ONLY} != names:
+            odd = sorted((set(values) | {_STREAM_ONLY}) ^ names)
             raise InputError(f"front-end spec has missing or unknown keys: {', '.join(odd)}")
         return cls(**values)
 
     def sha256(self) -> str:
-        """Fingerprint that binds calibration caches and label stores to this definition."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
+        """Fingerprint that binds calibration caches and label stores to this definition.
+
+        Of what decides a clip's log-mel: the stream's time constant is not part of it.
+        """
+        decisive = {key: value for key, value in asdict(self).items() if key != _STREAM_ONLY}
+        text = json.dumps(decisive, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

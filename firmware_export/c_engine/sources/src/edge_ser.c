@@ -1,0 +1,136 @@
+/* edge_ser.c: the public functions: frames into blocks, blocks into a window, a window read. */
+#include "es_internal.h"
+
+#include <string.h>
+
+#include "kernels/es_conv.h"
+
+size_t edge_ser_get_buffer_size(void)
+{
+    return sizeof(edge_ser);
+}
+
+edge_ser *edge_ser_init(void *buffer, size_t size)
+{
+    if (buffer == NULL || size < sizeof(edge_ser) || (uintptr_t)buffer % 8 != 0) {
+        return NULL;
+    }
+    edge_ser *engine = buffer;
+    memset(engine, 0, sizeof *engine);
+    edge_ser_reset(engine);
+    return engine;
+}
+
+void edge_ser_reset(edge_ser *engine)
+{
+    es_frontend_reset(&engine->frontend);
+    es_backbone_reset(&engine->backbone);
+    memset(engine->blocks, 0, sizeof engine->blocks);
+    memset(&engine->result, 0, sizeof engine->result);
+    engine->block_frames = 0;
+    engine->finished = false;
+}
+
+void edge_ser_set_level(edge_ser *engine, float mean, float variance)
+{
+    es_frontend_set_level(&engine->frontend, mean, variance);
+}
+
+edge_ser_result edge_ser_get_result(const edge_ser *engine)
+{
+    return engine->result;
+}
+
+/* The window is all slots: those of completed blocks, and zeros where there were none yet. */
+static void read_window(edge_ser *engine)
+{
+    float adv[3];
+    es_sums *sums = &engine->window;
+    es_sums_reset(sums);
+    for (int block = 0; block < ES_WINDOW_BLOCKS; block++) {
+        es_sums_add(sums, &engine->blocks[block]);
+    }
+    es_sums_read(sums, adv);
+    engine->result.arousal = adv[0];
+    engine->result.dominance = adv[1];
+    engine->result.valence = adv[2];
+}
+
+/* The next block takes the slot of the oldest one. */
+static void complete_block(edge_ser *engine)
+{
+    engine->result.blocks++;
+    engine->block_frames = 0;
+    engine->result.ready = engine->finished || engine->result.blocks >= ES_FIRST_BLOCKS;
+    if (engine->result.ready) {
+        read_window(engine);
+    }
+    es_sums_reset(&engine->blocks[engine->result.blocks % ES_WINDOW_BLOCKS]);
+}
+
+static void take_frame(void *context, const int8_t *values, const int8_t *scores)
+{
+    edge_ser *engine = context;
+    if (engine->observe_outputs != NULL) {
+        engine->observe_outputs(engine->observer_context, values, scores, ES_FEATURES);
+    }
+    es_sums_add_frame(&engine->blocks[engine->result.blocks % ES_WINDOW_BLOCKS], values, scores);
+    engine->block_frames++;
+    if (engine->block_frames == ES_BLOCK_FRAMES) {
+        complete_block(engine);
+    }
+}
+
+void edge_ser_push(edge_ser *engine, const int16_t *samples, size_t count)
+{
+    int8_t codes[ES_MELS];
+    while (count > 0 && !engine->finished) {
+        const uint32_t offered = count < ES_HOP ? (uint32_t)count : ES_HOP;
+        bool complete;
+        const uint32_t taken =
+            es_frontend_take(&engine->frontend, samples, offered, codes, &complete);
+        samples += taken;
+        count -= taken;
+        if (complete) {
+            if (engine->observe_codes != NULL) {
+                engine->observe_codes(engine->observer_context, codes, ES_MELS);
+            }
+            es_backbone_push(&engine->backbone, codes, take_frame, engine);
+        }
+    }
+}
+
+void edge_ser_finish(edge_ser *engine)
+{
+    if (engine->finished) {
+        return;
+    }
+    engine->finished = true;
+    es_backbone_finish(&engine->backbone, take_frame, engine);
+    if (engine->block_frames > 0) {
+        complete_block(engine);
+    }
+}
+
+void es_set_observer(edge_ser *engine, es_codes_observer codes, es_outputs_observer outputs,
+                     void *context)
+{
+    engine->observe_codes = codes;
+    engine->observe_outputs = outputs;
+    engine->observer_context = context;
+}
+
+const char *edge_ser_version(void)
+{
+    return ES_VERSION;
+}
+
+const char *edge_ser_model_sha256(void)
+{
+    return ES_MODEL_SHA256;
+}
+
+const char *edge_ser_kernels(void)
+{
+    return es_kernels();
+}
