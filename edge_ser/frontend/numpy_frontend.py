@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
+from edge_ser.frontend.causal_level import CausalLevel
 from edge_ser.frontend.filterbank import hann, mel_matrix
 from edge_ser.frontend.spec import FrontEndSpec
 
@@ -52,6 +53,30 @@ def log_mel(audio: NDArray[Any], spec: FrontEndSpec, dtype: DTypeLike = np.float
         signal[len(signal) - len(heard) :] = (heard.astype(np.float64) - mean) / deviation
         framed = sliding_window_view(signal, spec.n_fft)[:: spec.hop]
         output[start:stop] = _normalised_decibel(framed, spec)
+    return output
+
+
+def causal_log_mel(
+    audio: NDArray[Any], spec: FrontEndSpec, dtype: DTypeLike = np.float32
+) -> NDArray[Any]:
+    """Log-mel of a whole signal with the level that a stream would have had at each frame.
+
+    Arguments, result and errors as `log_mel`.
+    """
+    frames = spec.frames(len(audio))
+    heard = audio[: frames * spec.hop]
+    means, deviations = CausalLevel(spec).hear(heard)
+    output = np.empty((frames, spec.n_mels), dtype)
+    # Before the first sample there is the mean, which levelling makes zero.
+    signal = np.concatenate([np.zeros(spec.left_pad), heard.astype(np.float64)])
+    framed = sliding_window_view(signal, spec.n_fft)[:: spec.hop]
+    for start in range(0, frames, _BLOCK):
+        part = slice(start, min(start + _BLOCK, frames))
+        levelled = (framed[part] - means[part, None]) / deviations[part, None]
+        if start == 0:
+            for frame, unheard in enumerate(range(spec.left_pad, 0, -spec.hop)):
+                levelled[frame : frame + 1, :unheard] = 0.0
+        output[part] = _normalised_decibel(levelled, spec)
     return output
 
 

@@ -1,4 +1,4 @@
-"""Running a bundle: one small interface over LiteRT, tflite-runtime and ONNX Runtime.
+"""Running a bundle: one small interface over LiteRT, tflite-runtime, ONNX Runtime and C.
 
 Imports numpy and the standard library; a runtime is imported when it is asked for.
 """

@@ -7,7 +7,10 @@ import importlib.metadata
 import sys
 from dataclasses import dataclass
 
-ENGINE_ORDER = ("litert", "tflite-runtime", "onnxruntime")
+from edge_ser import __version__
+from edge_ser.runtime.c_compiler import compiler_version, find_compiler
+
+ENGINE_ORDER = ("litert", "tflite-runtime", "onnxruntime", "c")
 """Preferred first."""
 
 _DISTRIBUTIONS = {
@@ -18,7 +21,9 @@ _DISTRIBUTIONS = {
         "Python 3.11 only: pip install 'edge-ser[rpi-legacy]' in an environment of its own",
     ),
     "onnxruntime": ("onnxruntime", "onnxruntime", "pip install 'edge-ser[onnx,audio]'"),
+    "c": ("tflite", "tflite", "pip install 'edge-ser[c]', and a C compiler"),
 }
+"""engine -> distribution, module to import, how to get it. `c` reads models with its package."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,16 @@ def installed_version(name: str) -> EngineStatus:
         return EngineStatus(name, reason=f"{distribution} is not installed", hint=install)
     if name == "tflite-runtime" and (clash := _numpy_clash()):
         return EngineStatus(name, version, clash, "pip install 'numpy<2' beside it, or use litert")
-    return EngineStatus(name, version)
+    return _c_status() if name == "c" else EngineStatus(name, version)
+
+
+def _c_status() -> EngineStatus:
+    """The engine `c` is edge-ser's own; what may be missing is a compiler."""
+    compiler = find_compiler()
+    if compiler is None or not compiler_version(compiler):
+        hint = "sudo apt-get install gcc libc6-dev, or another engine"
+        return EngineStatus("c", __version__, "no working C compiler is installed", hint)
+    return EngineStatus("c", __version__)
 
 
 def _numpy_clash() -> str:

@@ -21,7 +21,7 @@ class Engine(Protocol):
     """A loaded model on one runtime.
 
     Attributes:
-        name: "litert", "tflite-runtime" or "onnxruntime".
+        name: "litert", "tflite-runtime", "onnxruntime" or "c".
         version: of that runtime.
         artefact: file name of the model inside the bundle.
         kernels: "default" or "reference".

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge_ser.bundle.reader import Bundle
 from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.runtime.availability import ENGINE_ORDER, EngineStatus, engine_status
+from edge_ser.runtime.c import load_c
 from edge_ser.runtime.engine import Engine, Kernels
 from edge_ser.runtime.host import BACKBONE, load_host
 from edge_ser.runtime.hybrid import load_hybrid
@@ -25,12 +26,12 @@ def load_engine(
 
     Args:
         bundle: open; the engine needs it no longer once it is loaded.
-        name: "litert", "tflite-runtime" or "onnxruntime"; None takes the first that is
+        name: "litert", "tflite-runtime", "onnxruntime" or "c"; None takes the first that is
             installed and for which the bundle has the artefact.
         artefact: file name; None takes `default_artefact`. The backbone runs with the numpy
             front-end and head around it.
-        threads: 1 to 64.
-        kernels: "reference" for TFLite's reference kernels (slow; TFLite only).
+        threads: 1 to 64; the engine c always has one.
+        kernels: "reference" for TFLite's reference kernels, or the plain ones of c (slow).
 
     Raises:
         InputError: unknown engine, artefact, or a pair that does not fit.
@@ -44,6 +45,8 @@ def load_engine(
     status = _named(name) if name is not None else _first_usable(bundle, artefact)
     chosen = artefact or default_artefact(status.name)
     _check_pair(bundle, status.name, chosen)
+    if status.name == "c":
+        return load_c(bundle, status.name, status.version, chosen, kernels)
     if status.name == "onnxruntime":
         return load_onnx(bundle, status.name, status.version, chosen, threads, kernels)
     if chosen == BACKBONE:
@@ -57,11 +60,13 @@ def default_artefact(engine: str) -> str:
     For TFLite the backbone: run in blocks it takes about a quarter of what the hybrid file
     takes beyond the runtime's floor (`edge-ser bench`), and all lengths go the same way.
     """
-    return BACKBONE if engine in INTERPRETER_MODULES else INT8_ONNX
+    return INT8_ONNX if engine == "onnxruntime" else BACKBONE
 
 
 def runs(engine: str, artefact: str) -> bool:
     """Whether an engine can run a file of this kind."""
+    if engine == "c":
+        return artefact == BACKBONE
     return artefact.endswith(".tflite" if engine in INTERPRETER_MODULES else ".onnx")
 
 

@@ -1,7 +1,7 @@
 /* es_frontend_fixed.c: the front-end in integers, for cores without a floating-point unit.
  *
- * Block floating point: a frame is scaled so that its largest sample has 15 bits, the spectrum's
- * power so that its largest bin has 32. The exponents come back in the logarithm, which is where
+ * Block floating point: a windowed frame is scaled so that its largest sample has 23 bits, the
+ * spectrum's power so that its largest bin has 32. The exponents come back in the logarithm, which is where
  * everything ends. Level and logarithm are Q16.
  */
 #include "es_frontend.h"
@@ -12,8 +12,7 @@
 
 enum {
     SAMPLE_BITS = 12, /* fraction of a sample once its mean is taken away */
-    FRAME_BITS = 15,  /* of the largest sample of a scaled frame */
-    WINDOWED_BITS = 8 /* fraction that is left of window (Q16) times sample */
+    FRAME_BITS = 23   /* of the largest windowed sample: the transform adds at most 7 */
 };
 
 void es_frontend_set_level(es_frontend *frontend, float mean, float variance)
@@ -84,27 +83,27 @@ static int32_t scaled(int32_t x, int shift)
     return shift >= 0 ? (int32_t)((uint32_t)x << shift) : x >> -shift;
 }
 
-/* A sample less the mean; zero before the signal. */
-static int32_t levelled(const es_frontend *frontend, int i)
+/* A windowed sample less the mean; zero before the signal. */
+static int32_t windowed(const es_frontend *frontend, int i)
 {
     const int32_t mean = (int32_t)(frontend->level.mean >> (16 - SAMPLE_BITS));
-    return i < frontend->unheard ? 0 : frontend->heard[i] * (1 << SAMPLE_BITS) - mean;
+    const int64_t levelled = frontend->heard[i] * (1 << SAMPLE_BITS) - mean;
+    return i < frontend->unheard ? 0 : (int32_t)((levelled * es_window_fixed[i]) >> 16);
 }
 
 /* Returns the power of two by which the frame was scaled. */
 static int load_frame(const es_frontend *frontend, es_complex *z)
 {
+    int32_t frame[ES_N_FFT];
     uint32_t all = 0;
     for (int i = 0; i < ES_N_FFT; i++) {
-        const int32_t x = levelled(frontend, i);
-        all |= (uint32_t)(x < 0 ? -x : x);
+        frame[i] = windowed(frontend, i);
+        all |= (uint32_t)(frame[i] < 0 ? -frame[i] : frame[i]);
     }
     const int shift = FRAME_BITS - bits_of(all);
     for (int i = 0; i < ES_N_FFT; i++) {
-        const int32_t x = scaled(levelled(frontend, i), shift);
-        const int32_t windowed = x * (int32_t)es_window_fixed[i] / (1 << (16 - WINDOWED_BITS));
         es_complex *to = z + es_bit_reversed[i / 2];
-        *(i % 2 == 0 ? &to->re : &to->im) = windowed;
+        *(i % 2 == 0 ? &to->re : &to->im) = scaled(frame[i], shift);
     }
     return shift;
 }
@@ -146,9 +145,8 @@ void es_frontend_row(es_frontend *frontend, int8_t *codes)
     const int frame_shift = load_frame(frontend, z);
     es_transform(z);
     const int power_shift = load_power(z, power);
-    /* Four times the power, the sample's and the window's fraction, the mel weights' scale. */
-    const int exponent = power_shift - 2 - 2 * (SAMPLE_BITS + WINDOWED_BITS + frame_shift) -
-                         ES_MEL_BITS + 16;
+    /* Four times the power, the sample's fraction, the mel weights' scale, the variance's. */
+    const int exponent = power_shift - 2 - 2 * (SAMPLE_BITS + frame_shift) - ES_MEL_BITS + 16;
     const int32_t offset =
         exponent * 65536 - logarithm(variance_of(&frontend->level) + ES_LEVEL_EPS_Q16);
     const uint32_t *weight = es_mel_fixed;

@@ -1,0 +1,56 @@
+"""The running level of a stream, in place of a clip's mean and variance: only the past is known.
+
+Step 1c of `edge_ser.frontend.spec`. Over all hops so far, then exponential with the spec's time
+constant; a pure function of the samples, so that chunks do not matter and an offline pass over
+the whole signal gives what a stream gave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_ser.frontend.spec import FrontEndSpec
+
+
+@dataclass
+class CausalLevel:
+    """State of one stream.
+
+    Attributes:
+        spec: its `hop`, `level_hops` and `level_eps` are used.
+        mean, square: running means of the samples and of their squares.
+        hops: averaged over, at most `spec.level_hops`.
+    """
+
+    spec: FrontEndSpec
+    mean: float = 0.0
+    square: float = 0.0
+    hops: int = 0
+
+    def hear(self, samples: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Take whole hops.
+
+        Args:
+            samples: (frames * hop,) float, about [-1, 1].
+
+        Returns:
+            Mean, and what samples are divided by, for the frame that ends with each hop; each
+            (frames,).
+        """
+        hops = samples.reshape(-1, self.spec.hop).astype(np.float64)
+        means, squares = hops.mean(axis=1), np.square(hops).mean(axis=1)
+        running = np.array(
+            [self._step(m, q) for m, q in zip(means.tolist(), squares.tolist(), strict=True)]
+        ).reshape(-1, 2)
+        variance = np.maximum(running[:, 1] - running[:, 0] ** 2, 0.0)
+        return running[:, 0], np.sqrt(variance + self.spec.level_eps)
+
+    def _step(self, mean: float, square: float) -> tuple[float, float]:
+        self.hops = min(self.hops + 1, self.spec.level_hops)
+        self.mean += (mean - self.mean) / self.hops
+        self.square += (square - self.square) / self.hops
+        return self.mean, self.square
