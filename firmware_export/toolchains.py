@@ -26,15 +26,22 @@ class Compiler:
         name: as the tables refer to it.
         compile: the compiler's words, before its arguments.
         archive: the archiver's.
-        install: command that installs it.
+        packages: Debian packages that bring it with its C library; empty with `module`.
         module: Python package that brings it; empty for a program on the PATH.
     """
 
     name: str
     compile: tuple[str, ...]
     archive: tuple[str, ...]
-    install: str
+    packages: tuple[str, ...]
     module: str = ""
+
+    @property
+    def install(self) -> str:
+        """Command that installs it."""
+        if self.module:
+            return "pip install 'edge-ser[cross]'"
+        return f"sudo apt-get install {' '.join(self.packages)}"
 
     @property
     def present(self) -> bool:
@@ -55,8 +62,8 @@ class Compiler:
             )
 
 
-def _gnu(name: str, packages: str) -> Compiler:
-    return Compiler(name, (f"{name}-gcc",), (f"{name}-ar",), f"sudo apt-get install {packages}")
+def _gnu(name: str, *packages: str) -> Compiler:
+    return Compiler(name, (f"{name}-gcc",), (f"{name}-ar",), packages)
 
 
 _ZIG = (sys.executable, "-m", "ziglang")
@@ -64,12 +71,12 @@ _ZIG = (sys.executable, "-m", "ziglang")
 COMPILERS: dict[str, Compiler] = {
     compiler.name: compiler
     for compiler in (
-        _gnu("arm-none-eabi", "gcc-arm-none-eabi libnewlib-arm-none-eabi"),
+        _gnu("arm-none-eabi", "gcc-arm-none-eabi", "libnewlib-arm-none-eabi"),
         _gnu("riscv64-unknown-elf", "gcc-riscv64-unknown-elf"),
-        _gnu("aarch64-linux-gnu", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
-        _gnu("arm-linux-gnueabihf", "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"),
-        Compiler("zig", (*_ZIG, "cc"), (*_ZIG, "ar"), "pip install 'edge-ser[cross]'", "ziglang"),
-        Compiler("host", ("cc",), ("ar",), "sudo apt-get install gcc libc6-dev"),
+        _gnu("aarch64-linux-gnu", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"),
+        _gnu("arm-linux-gnueabihf", "gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross"),
+        Compiler("zig", (*_ZIG, "cc"), (*_ZIG, "ar"), (), "ziglang"),
+        Compiler("host", ("cc",), ("ar",), ("gcc", "libc6-dev")),
     )
 }
 
