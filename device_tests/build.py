@@ -15,7 +15,7 @@ from device_tests import toolchains
 from device_tests.boards import Board
 from device_tests.cached import key, once
 from device_tests.host_tools import run_tool
-from device_tests.toolchains import COMPILERS, Call
+from device_tests.toolchains import Call
 from edge_ser.errors import GateFailed, InputError
 
 PROBE = "es_probe.c"
@@ -28,9 +28,12 @@ _AROUND = {
 LANGUAGE = ("-std=c99", "-ffp-contract=off")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion")
 FOLDERS = ("-Iinclude", "-Isrc", "-Idevice")
-# -ffreestanding because there may be no C library; -fbuiltin because small copies would
-# otherwise become calls.
-BARE = ("-ffreestanding", "-fbuiltin", "-ffunction-sections", "-fdata-sections", "-nostdlib")
+# -ffreestanding because there may be no C library, and device/libc is searched for its header
+# then; -fbuiltin because small copies would otherwise become calls.
+BARE = (
+    *("-ffreestanding", "-fbuiltin", "-nostdlib", "-idirafter", "device/libc"),
+    *("-ffunction-sections", "-fdata-sections"),
+)
 # -n: the image begins with its vector table and not with the file's header.
 BARE_LINK = ("-Wl,--gc-sections", "-Wl,-n", "-Ldevice")
 
@@ -88,7 +91,7 @@ def build(
         InputError: the board has no such transport, or `sources` is not a source tree.
     """
     way = transport or transports(board)[0]
-    call = toolchains.compiler(board, cache, say)
+    call = toolchains.compiler_call(board, cache, say)
     flags = compile_flags(board, main, way, options, engine_sources(sources))
     command = (*call.command, *flags)
     name = Path(main).stem.removeprefix("es_")
@@ -169,8 +172,8 @@ def flash_bytes(program: Program) -> int | None:
     Raises:
         EnvironmentMissing: the board's binutils do not work.
     """
-    size = COMPILERS[program.board.compiler].size
-    if not size:
+    if not program.board.bare:
         return None
-    text, data = run_tool([size, program.path]).splitlines()[1].split()[:2]
+    sizes = run_tool([f"{program.board.compiler}-size", program.path])
+    text, data = sizes.splitlines()[1].split()[:2]
     return int(text) + int(data)

@@ -29,9 +29,9 @@ def run_command(
         InputError: nothing counts instructions on this board.
     """
     board = program.board
-    words = list(toolchains.emulator(board, cache, say))
+    words = list(toolchains.emulator_call(board, cache, say))
     image = str(program.path)
-    if board.emulator == ("rp2040js",):
+    if board.emulator == (toolchains.RP2040JS,):
         return [*words, image, *([str(counter.file)] if counter else [])]
     if counter:
         words[1:1] = counter.qemu_arguments(words)

@@ -1,15 +1,11 @@
 /* es_memory.c: the functions that compilers call by themselves, for builds without a C library. */
-#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Otherwise the compiler recognises these loops and calls the functions from themselves. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif
-
-void *memcpy(void *restrict to, const void *restrict from, size_t count);
-void *memmove(void *to, const void *from, size_t count);
-void *memset(void *to, int value, size_t count);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t count)
 {
