@@ -1,4 +1,6 @@
 /* es_fft.c: the butterflies, and untangling the two real halves of the packed transform. */
+#include "es_exact.h"
+
 #include "es_fft.h"
 
 /* a * cosine + b * sine. */

@@ -3,6 +3,8 @@
  * Only +, -, *, / and comparisons, in a fixed order, no library function and no contraction:
  * every IEEE machine gives the same bits.
  */
+#include "es_exact.h"
+
 #include "es_frontend.h"
 
 #include <string.h>

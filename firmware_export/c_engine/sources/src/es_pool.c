@@ -1,4 +1,6 @@
 /* es_pool.c: sums over time, and the float head that reads them. */
+#include "es_exact.h"
+
 #include "es_pool.h"
 
 #include <string.h>
