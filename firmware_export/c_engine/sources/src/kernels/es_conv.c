@@ -1,38 +1,41 @@
 /* es_conv.c: a convolution's output row, cut into the tiles that the chosen kernel computes.
  *
- * The last tile of a row or of the channels is moved back to end with it: what it computes again
- * costs less than code for remainders.
+ * What is left over is computed by itself if it is little; otherwise the last tile is moved back
+ * to end with the row: what it computes again costs less than code for every remainder.
  */
 #include "es_conv.h"
 
 #include "es_kernel.h"
 
-static int last_start(int start, int size, int tile)
-{
-    return start + tile > size ? size - tile : start;
-}
-
-static void tiles_of_position(const es_layer *layer, const es_act *const rows[], int position,
-                              int positions, int8_t *out)
+static inline void tiles(const es_layer *layer, const es_act *const rows[], int position,
+                         int positions, int8_t *out)
 {
     const int channels = layer->channels_out;
-    for (int c = 0; c < channels; c += ES_TILE_CHANNELS) {
-        const int channel = last_start(c, channels, ES_TILE_CHANNELS);
-        /* A constant count lets the compiler unroll the tile. */
-        if (positions == ES_TILE_POSITIONS) {
-            es_tile(layer, rows, position, channel, ES_TILE_POSITIONS, out);
-        } else {
-            es_tile(layer, rows, position, channel, 1, out);
-        }
+    int c = 0;
+    while (channels >= ES_TILE_CHANNELS && channels - c > ES_COLUMNS_LEFT) {
+        const int left = channels - c;
+        const int channel = left < ES_TILE_CHANNELS ? channels - ES_TILE_CHANNELS : c;
+        es_tile(layer, rows, position, channel, positions, out);
+        c = channel + ES_TILE_CHANNELS;
+    }
+    for (; c < channels; c++) {
+        es_column(layer, rows, position, c, positions, out);
     }
 }
 
 void es_conv_row(const es_layer *layer, const es_act *const rows[], int8_t *out)
 {
     const int bands = layer->bands_out;
-    const int step = bands >= ES_TILE_POSITIONS ? ES_TILE_POSITIONS : 1;
-    for (int f = 0; f < bands; f += step) {
-        tiles_of_position(layer, rows, last_start(f, bands, step), step, out);
+    int f = 0;
+    while (bands >= ES_TILE_POSITIONS && bands - f > 1) {
+        const int left = bands - f;
+        const int position = left < ES_TILE_POSITIONS ? bands - ES_TILE_POSITIONS : f;
+        /* Constants let the compiler unroll the tiles. */
+        tiles(layer, rows, position, ES_TILE_POSITIONS, out);
+        f = position + ES_TILE_POSITIONS;
+    }
+    for (; f < bands; f++) {
+        tiles(layer, rows, f, 1, out);
     }
 }
 

@@ -1,38 +1,23 @@
-/* es_kernel.h: which convolution kernel this build gets, and what its rows are made of.
+/* es_kernel.h: the convolution kernel of this build.
  *
- * Dispatch only. A kernel is one header that defines
+ * A kernel is one header, chosen by es_choice.h, that defines
  *     ES_KERNELS          its name
  *     ES_TILE_CHANNELS    output channels and
  *     ES_TILE_POSITIONS   output bands that it computes at once
- *     es_tile(...)        them: dot products, requantised, stored
- * and that may ask a layout of the generated weights (es_model.h). All give the same bits as
- * es_tile_plain.h; ES_KERNEL_PLAIN chooses that one on any machine.
+ *     es_tile(...)        them, or that many channels at one band: dot products, requantised, stored
+ * and may define
+ *     es_column(...)      one channel at ES_TILE_POSITIONS bands, or at one
+ *     ES_COLUMNS_LEFT     so many channels left over are faster by columns than by another tile.
  */
 #ifndef ES_KERNEL_H
 #define ES_KERNEL_H
 
-#include "es_layer.h"
-#include "es_model.h"
-#include "es_row.h"
+#include "es_choice.h"
 
-#if defined(ES_KERNEL_PLAIN)
-#include "es_tile_plain.h"
-#elif ES_LAYOUT_DSP && defined(__ARM_FEATURE_DSP)
-#include "es_tile_dsp.h"
-#elif ES_RUN_MULTIPLE % 16 == 0 && defined(__ARM_FEATURE_MVE)
-#include "es_tile_mve.h"
-#elif ES_RUN_MULTIPLE % 16 == 0 && defined(__ARM_NEON) && defined(__ARM_FEATURE_DOTPROD)
-#include "es_tile_neon_dot.h"
-#elif ES_RUN_MULTIPLE % 16 == 0 && defined(__ARM_NEON)
-#include "es_tile_neon.h"
-#elif ES_RUN_MULTIPLE % 16 == 0 && defined(__AVX512VNNI__) && defined(__AVX512VL__)
-#include "es_tile_vnni.h"
-#elif ES_RUN_MULTIPLE % 16 == 0 && defined(__AVX2__)
-#include "es_tile_avx2.h"
-#elif ES_RUN_MULTIPLE % 16 == 0 && defined(__SSE4_1__)
-#include "es_tile_sse.h"
-#else
-#include "es_tile_portable.h"
+#include ES_TILE_HEADER
+
+#ifndef ES_COLUMNS_LEFT
+#include "es_column_plain.h"
 #endif
 
 #endif
