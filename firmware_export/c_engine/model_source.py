@@ -74,6 +74,7 @@ def model_source(
     graph: Graph,
     tables: BackboneTables,
     layout: Layout,
+    fixed_point: bool,
     window: Window,
     version: str,
     model_sha256: str,
@@ -84,6 +85,7 @@ def model_source(
         graph: its layers.
         tables: its front-end, quantisation and head.
         layout: what the kernels want.
+        fixed_point: the front-end where the build does not say.
         window: what a reading covers.
         version: edge-ser's.
         model_sha256: of the backbone file.
@@ -93,7 +95,7 @@ def model_source(
     """
     packed = pack_layers(graph.layers, layout)
     return ModelSource(
-        header=_header(graph, packed, tables, layout, window, version, model_sha256),
+        header=_header(graph, packed, tables, layout, fixed_point, window, version, model_sha256),
         source=_source(packed, tables),
     )
 
@@ -103,6 +105,7 @@ def _header(
     packed: tuple[PackedLayer, ...],
     tables: BackboneTables,
     layout: Layout,
+    fixed_point: bool,
     window: Window,
     version: str,
     model_sha256: str,
@@ -152,6 +155,10 @@ def _header(
 #include <stdint.h>
 
 #include "es_layer.h"
+
+#ifndef ES_FRONTEND_FIXED
+#define ES_FRONTEND_FIXED {int(fixed_point)}
+#endif
 
 {lines}
 

@@ -30,12 +30,15 @@ class SourceOptions:
         window_seconds: covered by a reading; None for the whole signal, read at its end.
         block_seconds: between readings; a window is that many times longer in memory.
         first_seconds: before the first reading.
+        fixed_point: the front-end where a build does not say (ES_FRONTEND_FIXED); for cores
+            without an FPU.
     """
 
     layout: str = "simd"
     window_seconds: float | None = 5.0
     block_seconds: float = BLOCK_SECONDS
     first_seconds: float = FIRST_SECONDS
+    fixed_point: bool = False
 
 
 def write_sources(bundle: Bundle, folder: Path, options: SourceOptions | None = None) -> list[Path]:
@@ -60,6 +63,7 @@ def write_sources(bundle: Bundle, folder: Path, options: SourceOptions | None = 
         read_graph(content),
         tables,
         LAYOUTS[chosen.layout],
+        chosen.fixed_point,
         _window(bundle, chosen),
         __version__,
         hashlib.sha256(content).hexdigest(),

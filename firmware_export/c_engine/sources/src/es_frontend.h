@@ -1,9 +1,9 @@
 /* es_frontend.h: PCM -> rows of int8 log-mel codes.
  *
  * Two implementations of one definition (edge_ser/frontend/spec.py): float32 for cores with an FPU
- * (es_frontend_float.c) and fixed point for those without (es_frontend_fixed.c,
- * ES_FRONTEND_FIXED=1). Each gives the same bits everywhere; to each other they differ by a code
- * now and then.
+ * (es_frontend_float.c) and fixed point for those without (es_frontend_fixed.c). The build says
+ * which (ES_FRONTEND_FIXED=0 or 1), or es_model.h does. Each gives the same bits everywhere; to each
+ * other they differ by a code now and then.
  */
 #ifndef ES_FRONTEND_H
 #define ES_FRONTEND_H
@@ -12,10 +12,6 @@
 #include <stdint.h>
 
 #include "es_model.h"
-
-#ifndef ES_FRONTEND_FIXED
-#define ES_FRONTEND_FIXED 0
-#endif
 
 #if ES_FRONTEND_FIXED
 typedef int64_t es_level_value; /* Q16 of samples, and of squared samples */
