@@ -129,7 +129,9 @@ def test_metadata(metadata: email.message.Message) -> None:
     assert metadata["Version"] == edge_ser.__version__
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    extras = {"rpi", "rpi-legacy", "onnx", "audio", "train", "export", "dev", "all"}
+    devices = {"rpi", "rpi-legacy", "onnx", "c", "audio"}
+    workstation = {"train", "export", "tflm", "ethos-u", "peers", "dev", "all"}
+    extras = devices | workstation
     assert set(metadata.get_all("Provides-Extra") or []) == extras
 
 
