@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 pytest_plugins = [
     name
-    for name in ("bundle_fixtures", "stream_fixtures", "training_fixtures")
+    for name in ("bundle_fixtures", "stream_fixtures", "training_fixtures", "c_fixtures")
     if (REPOSITORY / "tests" / f"{name}.py").is_file()
 ]
 

@@ -21,8 +21,12 @@ EXAMPLES = """\
   edge-ser drift bundles/rpi --audio recordings --out report
   edge-ser drift bundles/rpi --audio recordings --labels labels/
   edge-ser drift bundles/rpi --audio recordings --fail-under 0.9995 --json   # in CI
+  edge-ser drift bundles/rpi --audio recordings --stream-level    # what a running level costs
 exit code: 0 every step keeps the limits, 1 one does not, 2 unusable input,
 3 a package is missing, 4 the bundle was refused"""
+
+_STREAM_LEVEL_SECONDS = 600.0
+_TIME_CONSTANTS = (1.5, 3.0, 5.0, 10.0, 20.0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +82,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave clips as long as they are, instead of cutting or repeating them to the "
         "hybrid TFLite file's window; other lengths then run through backbone + host",
     )
+    parser.add_argument(
+        "--stream-level",
+        action="store_true",
+        help="instead of the report: readings with a stream's running level against readings with "
+        "each window's own, for several time constants, on up to 10 minutes of --audio",
+    )
     parser.add_argument("--seed", type=non_negative_int, default=0, help="of the perturbations (0)")
     parser.add_argument("--threads", type=positive_int, default=1, help="per runtime (1)")
     parser.add_argument("--json", action="store_true", help="drift.json on standard output")
@@ -90,6 +100,9 @@ def run(args: argparse.Namespace) -> int:
     from edge_ser.models import shipped
 
     with open_bundle(args.bundle or shipped("bundle")) as bundle:
+        if args.stream_level:
+            print(_stream_level(args, bundle))
+            return 0
         report = _measure(args, bundle)
     files = write(report, args.out)
     if args.json:
@@ -123,6 +136,30 @@ def _measure(args: argparse.Namespace, bundle: Bundle) -> DriftReport:
         notes += teacher_notes(bundle, teacher)
     facts = {"bundle": f"{name}, SHA-256 {bundle.sha256}"}
     return build_report(bundle, chain, clips, corpora, _scope(args), facts, notes)
+
+
+def _stream_level(args: argparse.Namespace, bundle: Bundle) -> str:
+    from edge_ser.drift import clips as clip_sets
+    from edge_ser.drift.stream_level import as_text, join, level_drift
+    from edge_ser.errors import InputError
+    from edge_ser.runtime import load_engine
+    from edge_ser.runtime.host import BACKBONE, HostEngine
+
+    if not args.audio:
+        raise InputError("--stream-level needs speech", "name a folder of it with --audio")
+    engine = load_engine(bundle, artefact=BACKBONE, threads=args.threads)
+    if not isinstance(engine, HostEngine):
+        raise InputError(
+            f"--stream-level needs a TFLite runtime, not {engine.name}",
+            "pip install 'edge-ser[rpi]'",
+        )
+    files = clip_sets.find_files(args.audio, args.limit)
+    audio = (clip.audio for clip in clip_sets.FileClips(files, None))
+    signal = join(audio, _STREAM_LEVEL_SECONDS, args.seed)
+    manifest, own = bundle.manifest, bundle.manifest.frontend.level_seconds
+    constants = sorted({*_TIME_CONSTANTS, own})
+    rows = level_drift(engine, signal, constants, manifest.window_seconds, 5 * manifest.hop_seconds)
+    return as_text(rows, own)
 
 
 def _clips(

@@ -63,7 +63,7 @@ class FrontEndSpec:
     log_floor: float = 1e-6
     mean_db: float = -30.0
     std_db: float = 20.0
-    level_seconds: float = 5.0
+    level_seconds: float = 3.0
 
     def __post_init__(self) -> None:
         if self.window != "hann" or self.level != "clip":

@@ -31,9 +31,16 @@ void edge_ser_reset(edge_ser *engine)
     engine->finished = false;
 }
 
+/* Not a number becomes `low`. */
+static float bounded(float x, float low, float high)
+{
+    return x > low ? (x < high ? x : high) : low;
+}
+
 void edge_ser_set_level(edge_ser *engine, float mean, float variance)
 {
-    es_frontend_set_level(&engine->frontend, mean, variance);
+    es_frontend_set_level(&engine->frontend, bounded(mean, -1.0f, 1.0f),
+                          bounded(variance, 0.0f, 1.0f));
 }
 
 edge_ser_result edge_ser_get_result(const edge_ser *engine)
