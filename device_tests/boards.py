@@ -27,8 +27,8 @@ class Board:
         script: linker script there; empty for Linux.
         uart: source of the UART's driver there; empty for Linux.
         uart_address: of the UART.
-        uart_arguments: for the emulator, to connect that UART to its standard input and output.
-        host_arguments: for the emulator, to give the program files of the host (semihosting).
+        transports: how programs can talk to the host, keys of `CHANNELS` where qemu emulates the
+            whole board; the preferred one first.
     """
 
     name: str
@@ -41,8 +41,7 @@ class Board:
     script: str = ""
     uart: str = ""
     uart_address: int = 0
-    uart_arguments: tuple[str, ...] = ()
-    host_arguments: tuple[str, ...] = ()
+    transports: tuple[str, ...] = ("stdio",)
 
     @property
     def bare(self) -> bool:
@@ -57,8 +56,20 @@ _POSIX = ("es_board_posix.c",)
 
 _HEADLESS = ("-display", "none", "-monitor", "none")
 _SEMIHOSTING = ("-semihosting-config", "enable=on,target=native")
-_UART_OUT = (*_SEMIHOSTING, "-serial", "stdio")
-_HOST_FILES = (*_SEMIHOSTING, "-serial", "none")
+
+CHANNELS: dict[str, tuple[str, ...]] = {
+    "files": (*_SEMIHOSTING, "-serial", "none"),
+    "uart": (*_SEMIHOSTING, "-serial", "stdio"),
+    "console": (
+        *("-chardev", "stdio,id=console", "-serial", "none"),
+        *("-semihosting-config", "enable=on,target=native,chardev=console"),
+    ),
+}
+"""Arguments that connect a transport to qemu's standard input and output.
+
+"files" and "console" are semihosting; only the first can also read. With "uart" it is used for
+the program's end alone.
+"""
 
 
 def _mps(
@@ -75,8 +86,7 @@ def _mps(
         script=script,
         uart="es_transport_cmsdk.c",
         uart_address=uart_address,
-        uart_arguments=_UART_OUT,
-        host_arguments=_HOST_FILES,
+        transports=tuple(CHANNELS),
     )
 
 
@@ -102,6 +112,7 @@ BOARDS: dict[str, Board] = {
             script="es_rp2040.ld",
             uart="es_transport_pl011.c",
             uart_address=0x40034000,
+            transports=("uart",),
         ),
         _mps("m3", "Cortex-M3, MPS2 AN385 (qemu)", "mps2-an385", (), "es_mps2.ld", 0x40004000),
         _mps(
@@ -148,8 +159,7 @@ BOARDS: dict[str, Board] = {
             script="es_riscv_virt.ld",
             uart="es_transport_ns16550.c",
             uart_address=0x10000000,
-            uart_arguments=_UART_OUT,
-            host_arguments=_HOST_FILES,
+            transports=tuple(CHANNELS),
         ),
         _linux(
             "cortex-a53",

@@ -5,7 +5,6 @@ Equal sources, flags and compilers give the same folder, so nothing is compiled 
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,16 +54,6 @@ class Program:
     command: tuple[str, ...]
 
 
-def transports(board: Board) -> tuple[str, ...]:
-    """How programs on this board can talk to the host; the preferred one first.
-
-    "files" and "console" are semihosting, "stdio" is Linux.
-    """
-    if not board.bare:
-        return ("stdio",)
-    return ("files", "uart", "console") if board.host_arguments else ("uart",)
-
-
 def build(
     board: Board,
     sources: Path,
@@ -81,7 +70,7 @@ def build(
         sources: folder with include, src and device, as `write_sources` makes it.
         cache: folder for everything that is made once.
         main: program in `device`.
-        transport: one of `transports(board)`; the first by default.
+        transport: one of the board's; its preferred one by default.
         options: further flags: optimisation, -D, -Werror.
         say: told before something slow.
 
@@ -90,7 +79,7 @@ def build(
         GateFailed: it refused the sources; the message has its first lines.
         InputError: the board has no such transport, or `sources` is not a source tree.
     """
-    way = transport or transports(board)[0]
+    way = transport or board.transports[0]
     call = toolchains.compiler_call(board, cache, say)
     flags = compile_flags(board, main, way, options, engine_sources(sources))
     command = (*call.command, *flags)
@@ -124,8 +113,8 @@ def compile_flags(
     Raises:
         InputError: the board has no such transport.
     """
-    if transport not in transports(board):
-        known = ", ".join(transports(board))
+    if transport not in board.transports:
+        known = ", ".join(board.transports)
         raise InputError(f"{board.name} has no transport {transport!r}", f"it has: {known}")
     device = (main, *_AROUND[main], *board.sources, _transport_source(board, transport))
     files = (*engine, *(f"device/{name}" for name in device))
@@ -146,7 +135,7 @@ def _transport_source(board: Board, transport: str) -> str:
 
 
 def _version(call: Call) -> str:
-    return run_tool([*call.command, "--version"], {**os.environ, **call.environment})
+    return run_tool([*call.command, "--version"], call.environment)
 
 
 def _contents(sources: Path) -> list[tuple[str, str]]:
@@ -158,8 +147,7 @@ def _contents(sources: Path) -> list[tuple[str, str]]:
 
 def _compile(call: Call, command: Sequence[str], sources: Path, image: Path) -> None:
     words = [*command, "-o", str(image)]
-    environment = {**os.environ, **call.environment}
-    done = subprocess.run(words, cwd=sources, env=environment, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=sources, env=call.environment, capture_output=True, text=True)
     if done.returncode != 0:
         said = "\n".join(done.stderr.strip().splitlines()[:12])
         raise GateFailed(f"{words[0]} failed with code {done.returncode}:\n{said}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from device_tests import toolchains
+from device_tests.boards import CHANNELS
 from device_tests.build import Program
 from device_tests.instructions import Counter
 
@@ -37,5 +38,4 @@ def run_command(
         words[1:1] = counter.qemu_arguments(words)
     if not board.bare:
         return [*words, image]
-    channel = board.uart_arguments if program.transport == "uart" else board.host_arguments
-    return [*words, *channel, "-kernel", image]
+    return [*words, *CHANNELS[program.transport], "-kernel", image]

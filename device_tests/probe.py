@@ -20,13 +20,14 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ser.errors import GateFailed
+from edge_ser.errors import EnvironmentMissing, GateFailed, InputError
 
 LARGEST_CHUNK = 512
 BURST_UNIT = 8_000
 """Samples that one unit of `Probe.burst` pushes."""
 
 DEFAULT_LIMIT_SECONDS = 120.0
+DEFAULT_BAUD = 115_200
 
 
 @dataclass(frozen=True)
@@ -269,3 +270,36 @@ def start_probe(
             process.kill()
             process.wait()
             process.stdout.close()
+
+
+@contextmanager
+def open_serial(
+    path: str, baud: int = DEFAULT_BAUD, limit_seconds: float = DEFAULT_LIMIT_SECONDS
+) -> Iterator[Probe]:
+    """A probe at a serial port or a pseudo-terminal.
+
+    Args:
+        path: e.g. /dev/ttyACM0.
+        baud: bits per second; a pseudo-terminal ignores it.
+        limit_seconds: for each answer.
+
+    Raises:
+        EnvironmentMissing: pyserial is not installed.
+        InputError: the port does not exist or is in use.
+    """
+    try:
+        import serial
+    except ImportError:
+        raise EnvironmentMissing(
+            "a serial port needs pyserial", "pip install 'edge-ser[devices]'"
+        ) from None
+    try:
+        port = serial.Serial(path, baud, timeout=0, exclusive=True)
+    except (serial.SerialException, ValueError) as error:
+        raise InputError(
+            f"the serial port {path} cannot be opened: {error}",
+            "is the board connected, and may this user open it (group dialout)?",
+        ) from error
+    with port:
+        port.reset_input_buffer()
+        yield Probe(port.fileno(), port.fileno(), limit_seconds)

@@ -40,10 +40,15 @@ _PACKAGE_OF = {
 
 @dataclass(frozen=True)
 class Call:
-    """A program and what it needs in its environment beyond the usual."""
+    """A program and what it needs in its environment beyond this process's own."""
 
     command: tuple[str, ...]
-    environment: dict[str, str]
+    variables: dict[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment to start it in."""
+        return {**os.environ, **self.variables}
 
 
 def missing_packages(boards: Iterable[Board]) -> list[str]:
@@ -83,11 +88,11 @@ def compiler_call(board: Board, cache: Path, say: Callable[[str], None] = print)
         return Call(compiler.compile, {})
     # zig compiles its C libraries on first use and keeps them.
     folder = str(cache / "zig-cache")
-    environment = {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder}
+    variables = {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder}
     if compiler.present:
-        return Call(compiler.compile, environment)
+        return Call(compiler.compile, variables)
     fetched = once(cache / ZIG.replace("==", "-"), _fetch_zig, say)
-    return Call((str(fetched / "ziglang" / "zig"), "cc"), environment)
+    return Call((str(fetched / "ziglang" / "zig"), "cc"), variables)
 
 
 def emulator_call(board: Board, cache: Path, say: Callable[[str], None] = print) -> tuple[str, ...]:

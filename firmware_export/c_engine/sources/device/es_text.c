@@ -1,4 +1,4 @@
-/* es_text.c */
+/* es_text.c: digits without printf, which would be most of a small firmware. */
 #include "es_text.h"
 
 #include "es_transport.h"
@@ -26,6 +26,19 @@ void es_text_hexadecimal(uint32_t number)
 {
     for (int shift = 28; shift >= 0; shift -= 4) {
         es_transport_put("0123456789abcdef"[(number >> shift) & 15]);
+    }
+}
+
+void es_text_thousandths(int32_t number)
+{
+    const uint32_t size = number < 0 ? 0 - (uint32_t)number : (uint32_t)number;
+    if (number < 0) {
+        es_transport_put('-');
+    }
+    es_text_decimal(size / 1000);
+    es_transport_put('.');
+    for (uint32_t unit = 100; unit > 0; unit /= 10) {
+        es_transport_put((int)('0' + size / unit % 10));
     }
 }
 
