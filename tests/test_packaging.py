@@ -130,7 +130,7 @@ def test_metadata(metadata: email.message.Message) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
     devices = {"rpi", "rpi-legacy", "onnx", "c", "audio"}
-    workstation = {"train", "export", "cross", "tflm", "ethos-u", "peers", "dev", "all"}
+    workstation = {"train", "export", "cross", "devices", "tflm", "ethos-u", "peers", "dev", "all"}
     extras = devices | workstation
     assert set(metadata.get_all("Provides-Extra") or []) == extras
 
