@@ -40,6 +40,21 @@ def parse(content: bytes) -> Any:
     return schema.ModelT.InitFromPackedBuf(content, 0)
 
 
+def load(path: Path) -> Any:
+    """The object tree of a file.
+
+    Raises:
+        InputError: not a TFLite file, or a damaged one.
+    """
+    content = path.read_bytes()
+    if content[4:8] != _FILE_IDENTIFIER:
+        raise InputError(f"{path} is not a TFLite file")
+    try:
+        return parse(content)
+    except Exception as error:  # the generated reader follows any offset and fails in many ways
+        raise InputError(f"{path} is a damaged TFLite file: {error!r:.100}") from error
+
+
 def serialise(model: Any) -> bytes:
     """File bytes of a `schema.ModelT`; equal trees give equal bytes."""
     for buffer in model.buffers:
@@ -57,15 +72,20 @@ def text(name: bytes | str) -> str:
 
 def operator_names(model: Any) -> list[str]:
     """Builtin operator of each node of the first subgraph, in execution order."""
-    by_code = {code: name for name, code in vars(schema.BuiltinOperator).items()}
-    codes = [by_code[code.builtinCode] for code in model.operatorCodes]
+    codes = [_operator_name(code) for code in model.operatorCodes]
     return [codes[node.opcodeIndex] for node in model.subgraphs[0].operators]
 
 
 def operator_versions(model: Any) -> dict[str, int]:
     """Builtin operator -> version a runtime must know to load the file."""
-    by_code = {code: name for name, code in vars(schema.BuiltinOperator).items()}
-    return {by_code[code.builtinCode]: int(code.version) for code in model.operatorCodes}
+    return {_operator_name(code): int(code.version) for code in model.operatorCodes}
+
+
+def _operator_name(code: Any) -> str:
+    """Old files have the number in the field that is deprecated now; new operators lack a name."""
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
+    return names.get(number, f"operator {number}")
 
 
 def replace_metadata(model: Any, metadata: dict[str, str], description: str) -> None:
@@ -89,10 +109,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     Raises:
         InputError: not a TFLite file, or one without our metadata.
     """
-    content = path.read_bytes()
-    if content[4:8] != _FILE_IDENTIFIER:
-        raise InputError(f"{path} is not a TFLite file")
-    model = parse(content)
+    model = load(path)
     for note in model.metadata or ():
         if text(note.name) == METADATA_NAME:
             values: dict[str, str] = json.loads(bytes(bytearray(model.buffers[note.buffer].data)))
