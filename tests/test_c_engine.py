@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from c_fixtures import Build, Observed
+from c_fixtures import Build
 from conftest import synthetic_speech
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from device_tests.observed_engine import ObservedEngine
 from edge_ser import SAMPLE_RATE
 from edge_ser.bundle import open_bundle
 from edge_ser.errors import InputError
@@ -318,7 +319,7 @@ def test_a_model_for_another_runtime_is_refused(exported_bundle: Path) -> None:
         load_engine(bundle, "c", "model.int8.onnx")
 
 
-def _observed(engine: Observed) -> tuple[bytes, bytes]:
+def _observed(engine: ObservedEngine) -> tuple[bytes, bytes]:
     return b"".join(map(bytes, engine.values)), b"".join(map(bytes, engine.scores))
 
 
