@@ -111,7 +111,7 @@ def run_bundle(
         BundleRefused: damaged or unsafe.
         GateFailed: the device's process crashed, hung or gave no values.
     """
-    require_host_tools()
+    require_host_tools(device)
     _check_engines(device, engines)
     checks: list[Check] = []
     with open_bundle(path) as bundle, tempfile.TemporaryDirectory(prefix="edge-ser-") as scratch:
@@ -130,7 +130,7 @@ def run_bundle(
             checks += runner.golden()
             checks.append(runner.stream(sound.resolve(), bundle))
         identity = {"name": manifest.name, "target": manifest.target, "sha256": bundle.sha256}
-    return DeviceReport(device, qemu_version(), identity, tuple(checks))
+    return DeviceReport(device, qemu_version(device), identity, tuple(checks))
 
 
 def _check_engines(device: Device, engines: tuple[str, ...]) -> None:

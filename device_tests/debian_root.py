@@ -1,4 +1,4 @@
-"""A Debian arm64 system folder, made without root and without touching the host's own apt.
+"""A Debian system folder for another processor, made without root, the host's own apt untouched.
 
 A private apt configuration (own lists, own empty package state, signature checked against
 Debian's archive key) resolves and downloads; `dpkg-deb -x` unpacks. Package scripts do not
@@ -16,7 +16,15 @@ from device_tests.host_tools import run_tool
 from edge_ser.errors import EnvironmentMissing
 
 PACKAGES = ("python3", "libstdc++6")
-"""Named ones; apt adds what they depend on. The wheels bring their other libraries along."""
+"""Named ones, of every device; apt adds what they depend on."""
+
+_LINKS = {
+    "libblas.so.3": "blas/libblas.so.3",
+    "liblapack.so.3": "lapack/liblapack.so.3",
+    "libsndfile.so": "libsndfile.so.1",
+}
+"""Library -> what it is, there. The first two are made by package scripts, which do not run here.
+The last is for soundfile: it asks ldconfig, which a process under emulation starts on the host."""
 
 _CORES = 4
 
@@ -37,6 +45,7 @@ def make_root(device: Device, folder: Path, mirror: str | None = None) -> None:
         for package in _download(device, Path(scratch), mirror):
             run_tool(["dpkg-deb", "-x", package, folder])
     _merge_usr(folder)
+    _link_libraries(folder / "usr" / "lib" / device.family.libraries)
     _write_cpuinfo(device, folder)
 
 
@@ -64,18 +73,18 @@ def _download(device: Device, scratch: Path, mirror: str) -> list[Path]:
         needed.mkdir(parents=True)
     (scratch / "state" / "status").touch()
     sources = scratch / "sources.list"
-    signed = f"[arch=arm64 signed-by={DEBIAN_ARCHIVE_KEYRING}]"
+    signed = f"[arch={device.architecture} signed-by={DEBIAN_ARCHIVE_KEYRING}]"
     sources.write_text(f"deb {signed} {mirror} {device.release} main\n")
     configuration = scratch / "apt.conf"
-    configuration.write_text(_configuration(scratch))
+    configuration.write_text(_configuration(device, scratch))
     environment = {**os.environ, "APT_CONFIG": str(configuration)}
     run_tool(["apt-get", "update"], environment)
     install = ["apt-get", "-y", "--no-install-recommends", "--download-only", "install"]
-    run_tool([*install, *PACKAGES], environment)
+    run_tool([*install, *PACKAGES, *device.debian], environment)
     return sorted(archives.glob("*.deb"))
 
 
-def _configuration(scratch: Path) -> str:
+def _configuration(device: Device, scratch: Path) -> str:
     """Everything below `scratch`; of the host's settings only how it reaches the network."""
     settings = {
         "Dir::Etc::main": "/dev/null",
@@ -89,8 +98,8 @@ def _configuration(scratch: Path) -> str:
         "Dir::State": f"{scratch}/state",
         "Dir::State::status": f"{scratch}/state/status",
         "Dir::Cache": f"{scratch}/cache",
-        "APT::Architecture": "arm64",
-        "APT::Architectures": "arm64",
+        "APT::Architecture": device.architecture,
+        "APT::Architectures": device.architecture,
         "APT::Sandbox::User": "",
         "APT::Update::Error-Mode": "any",
         "Acquire::Languages": "none",
@@ -108,18 +117,16 @@ def _merge_usr(folder: Path) -> None:
             place.symlink_to(Path("usr") / name)
 
 
+def _link_libraries(libraries: Path) -> None:
+    for name, real in _LINKS.items():
+        if (libraries / real).exists():
+            (libraries / name).symlink_to(real)
+
+
 def _write_cpuinfo(device: Device, folder: Path) -> None:
     """qemu passes the host's /proc/cpuinfo through; ONNX Runtime crashes on a foreign one."""
     implementer, part = device.cpuinfo
-    core = (
-        "BogoMIPS\t: 108.00\n"
-        "Features\t: fp asimd evtstrm crc32 cpuid\n"
-        f"CPU implementer\t: {implementer}\n"
-        "CPU architecture: 8\n"
-        "CPU variant\t: 0x0\n"
-        f"CPU part\t: {part}\n"
-        "CPU revision\t: 3\n"
-    )
+    core = device.family.cpuinfo.format(implementer=implementer, part=part)
     (folder / "proc").mkdir(exist_ok=True)
     cores = (f"processor\t: {index}\n{core}" for index in range(_CORES))
     (folder / "proc" / "cpuinfo").write_text("\n".join(cores))

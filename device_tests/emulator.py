@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device_tests.devices import Device
-from device_tests.host_tools import QEMU, run_tool
+from device_tests.host_tools import run_tool
 from device_tests.sysroot import Sysroot
 from edge_ser.errors import GateFailed
 
@@ -30,9 +30,10 @@ class Output:
     stderr: str
 
 
-def qemu_version() -> str:
+def qemu_version(device: Device) -> str:
     """For the record, e.g. "7.2.22"."""
-    return run_tool([QEMU, "--version"]).split("version ")[1].split()[0].rstrip(",")
+    said = run_tool([device.family.emulator, "--version"])
+    return said.split("version ")[1].split()[0].rstrip(",")
 
 
 def run_python(
@@ -59,7 +60,7 @@ def run_python(
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": "1",
     }
-    command: list[str | Path] = [QEMU, "-cpu", device.cpu, "-L", sysroot.root]
+    command: list[str | Path] = [device.family.emulator, "-cpu", device.cpu, "-L", sysroot.root]
     for name, value in guest.items():
         command += ["-E", f"{name}={value}"]
     command += [sysroot.python(device), *arguments]

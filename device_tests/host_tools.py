@@ -7,29 +7,28 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from device_tests.devices import DEBIAN_ARCHIVE_KEYRING
+from device_tests.devices import DEBIAN_ARCHIVE_KEYRING, Device
 from edge_ser.errors import EnvironmentMissing
 
-QEMU = "qemu-aarch64"
-
-_PACKAGE_OF = {QEMU: "qemu-user", "apt-get": "apt", "apt-config": "apt", "dpkg-deb": "dpkg"}
+_PACKAGE_OF = {"apt-get": "apt", "apt-config": "apt", "dpkg-deb": "dpkg"}
 
 
-def missing_packages() -> list[str]:
+def missing_packages(device: Device) -> list[str]:
     """Debian packages that have to be installed first; empty when all is there."""
-    packages = {package for program, package in _PACKAGE_OF.items() if not shutil.which(program)}
+    needed = {**_PACKAGE_OF, device.family.emulator: "qemu-user"}
+    packages = {package for program, package in needed.items() if not shutil.which(program)}
     if not Path(DEBIAN_ARCHIVE_KEYRING).is_file():
         packages.add("debian-archive-keyring")
     return sorted(packages)
 
 
-def require_host_tools() -> None:
+def require_host_tools(device: Device) -> None:
     """Refuse to start what cannot work.
 
     Raises:
         EnvironmentMissing: names the packages.
     """
-    missing = missing_packages()
+    missing = missing_packages(device)
     if missing:
         names = " ".join(missing)
         raise EnvironmentMissing(

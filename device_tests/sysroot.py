@@ -11,7 +11,7 @@ from device_tests.cached import key, once
 from device_tests.devices import Device
 from edge_ser.bundle import Bundle
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Raised when these modules fill the folders otherwise than before."""
 
 
@@ -53,8 +53,9 @@ def prepare(
     Raises:
         EnvironmentMissing: a download failed, or the cache cannot be written.
     """
-    pins = wheels.requirements(bundle, engine)
-    root = cache / f"{device.name}-root-{key(_LAYOUT, astuple(device), debian_root.PACKAGES)}"
+    pins = wheels.requirements(device, bundle, engine)
+    system = (astuple(device), astuple(device.family), debian_root.PACKAGES)
+    root = cache / f"{device.name}-root-{key(_LAYOUT, system)}"
     site = cache / f"{device.name}-{engine}-{key(_LAYOUT, device.python, pins)}"
     once(root, lambda folder: debian_root.make_root(device, folder, mirror), say)
     once(site, lambda folder: wheels.install(device, pins, folder), say)

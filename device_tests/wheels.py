@@ -1,4 +1,4 @@
-"""Python packages for the device, installed from this machine: aarch64 wheels, never sources."""
+"""Python packages for the device, installed from this machine: its wheels, never sources."""
 
 from __future__ import annotations
 
@@ -14,12 +14,6 @@ from edge_ser.errors import EnvironmentMissing
 from firmware_export import run_files
 from firmware_export.wheel import write_wheel
 
-_PLATFORMS = (
-    "manylinux2014_aarch64",
-    *(f"manylinux_2_{minor}_aarch64" for minor in (27, 28, 31, 34)),
-)
-"""Tags of glibc versions up to Debian 12's (2.36) that wheels of interest carry."""
-
 _LEGACY = (
     "cffi==2.1.1",
     "numpy==1.26.4",
@@ -34,12 +28,20 @@ _LEGACY = (
 _REQUIREMENTS = "requirements.txt"
 
 
-def requirements(bundle: Bundle, engine: str) -> list[str]:
+def requirements(device: Device, bundle: Bundle, engine: str) -> list[str]:
     """Pinned requirements of one runtime on the device.
 
     LiteRT's are those that the bundle's own installer uses; ONNX Runtime takes LiteRT's
-    place among them, at the version that the exporter had.
+    place among them, at the version that the exporter had. What Debian has to provide on a
+    device is left out.
     """
+    pins = _engine_requirements(bundle, engine)
+    if not device.wheels:
+        return pins
+    return [pin for pin in pins if pin.partition("==")[0] in device.wheels]
+
+
+def _engine_requirements(bundle: Bundle, engine: str) -> list[str]:
     if engine == "tflite-runtime":
         return list(_LEGACY)
     pins = [line for line in _bundle_requirements(bundle) if line and not line.startswith("#")]
@@ -70,7 +72,9 @@ def install(device: Device, pins: list[str], folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
     command += ["--disable-pip-version-check", "--only-binary=:all:", "--implementation", "cp"]
     command += ["--python-version", device.python, "--target", str(folder)]
-    for platform in _PLATFORMS:
+    if device.wheels:
+        command.append("--no-deps")  # Debian has what they depend on
+    for platform in device.family.wheels:
         command += ["--platform", platform]
     run_tool([*command, *pins])
 

@@ -1,4 +1,4 @@
-"""The bundle on emulated devices: the runtimes' real aarch64 wheels, under qemu-user.
+"""The bundle on emulated devices: the runtimes' real aarch64 and armv7 wheels, under qemu-user.
 
 The first run downloads a Debian system and the wheels (about 80 MB and 110 MB unpacked per
 runtime) into the user's cache; EDGE_SER_DEVICE_CACHE names another folder.
@@ -7,6 +7,7 @@ runtime) into the user's cache; EDGE_SER_DEVICE_CACHE names another folder.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from device_tests.host_tools import missing_packages
 from edge_ser.bundle import open_bundle
 from edge_ser.errors import EnvironmentMissing
 
+MISSING = " ".join(sorted({name for dev in DEVICES.values() for name in missing_packages(dev)}))
+
 pytestmark = [
     pytest.mark.device,
     pytest.mark.skipif(
-        bool(missing_packages()),
-        reason=f"emulating a device needs: sudo apt-get install {' '.join(missing_packages())}",
+        bool(MISSING), reason=f"emulating a device needs: sudo apt-get install {MISSING}"
     ),
 ]
 
@@ -41,11 +43,19 @@ def cache() -> Path:
     return Path(os.environ.get("EDGE_SER_DEVICE_CACHE") or default_cache())
 
 
+def bundle_for(device: Device, exported: Path, folder: Path) -> Path:
+    """The exported bundle as if it had been made for the device: the models are the same."""
+    copy = Path(shutil.copytree(exported, folder / "bundle"))
+    change_manifest(copy, lambda manifest: manifest.update(target=device.target))
+    return copy
+
+
 @pytest.mark.parametrize(("device", "engine"), RUNS)
 def test_golden_vectors_and_stream(
-    device: Device, engine: str, exported_bundle: Path, cache: Path
+    device: Device, engine: str, exported_bundle: Path, cache: Path, tmp_path: Path
 ) -> None:
-    report = checks.run_bundle(device, exported_bundle, (engine,), cache)
+    bundle = bundle_for(device, exported_bundle, tmp_path)
+    report = checks.run_bundle(device, bundle, (engine,), cache)
     assert report.passed, report.to_json()
     golden = [check for check in report.checks if check.kind == "golden"]
     streamed = [check for check in report.checks if check.kind == "stream"]
@@ -55,12 +65,34 @@ def test_golden_vectors_and_stream(
     assert {check.engine for check in report.checks} == {engine}
 
 
-def test_the_process_believes_it_runs_on_arm(exported_bundle: Path, cache: Path) -> None:
-    device = DEVICES["rpi-aarch64"]
+@pytest.mark.parametrize(
+    ("name", "engine", "machine"),
+    [("rpi-aarch64", "litert", "aarch64"), ("rpi-armv7", "tflite-runtime", "armv7l")],
+)
+def test_the_process_believes_it_runs_on_arm(
+    name: str, engine: str, machine: str, exported_bundle: Path, cache: Path
+) -> None:
+    device = DEVICES[name]
     with open_bundle(exported_bundle) as bundle:
-        files = sysroot.prepare(device, bundle, "litert", cache)
+        files = sysroot.prepare(device, bundle, engine, cache)
     script = "import platform, sys; print(platform.machine(), *sys.version_info[:2])"
-    assert run_python(device, files, ["-c", script]).stdout.split() == ["aarch64", "3", "11"]
+    assert run_python(device, files, ["-c", script]).stdout.split() == [machine, "3", "11"]
+
+
+def test_sound_files_are_read_with_the_devices_library_not_the_hosts(
+    exported_bundle: Path, cache: Path
+) -> None:
+    """The armv7 soundfile is Debian's and asks the host's ldconfig, where nothing may be found."""
+    device = DEVICES["rpi-armv7"]
+    with open_bundle(exported_bundle) as bundle:
+        files = sysroot.prepare(device, bundle, "tflite-runtime", cache)
+    script = """
+import ctypes.util
+ctypes.util.find_library = lambda name: None
+import soundfile
+print(soundfile.__libsndfile_version__)
+"""
+    assert run_python(device, files, ["-c", script]).stdout.strip() == "1.2.0"
 
 
 def test_wrong_golden_values_are_noticed(

@@ -18,6 +18,7 @@ from edge_ser.cli import main
 from edge_ser.errors import EnvironmentMissing, GateFailed, InputError
 
 PI = DEVICES[DEFAULT_DEVICE]
+ARMV7 = DEVICES["rpi-armv7"]
 
 
 def reading(start: int, value: float) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def no_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def fake_qemu(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     """Put a shell script in the emulator's place."""
-    program = folder / host_tools.QEMU
+    program = folder / PI.family.emulator
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
@@ -73,7 +74,7 @@ def test_missing_programs_are_named_with_their_packages(
 def test_missing_archive_key_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(host_tools, "DEBIAN_ARCHIVE_KEYRING", str(tmp_path / "absent.gpg"))
     with pytest.raises(EnvironmentMissing, match="debian-archive-keyring"):
-        host_tools.require_host_tools()
+        host_tools.require_host_tools(PI)
 
 
 def test_failing_tool_says_what_it_said() -> None:
@@ -82,7 +83,7 @@ def test_failing_tool_says_what_it_said() -> None:
 
 
 def test_engine_that_the_device_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(checks, "require_host_tools", lambda: None)
+    monkeypatch.setattr(checks, "require_host_tools", lambda device: None)
     with pytest.raises(InputError, match="no engine 'tflite-runtime'"):
         checks.run_bundle(
             DEVICES["rpi-aarch64-trixie"], tmp_path, ("tflite-runtime",), tmp_path / "cache"
@@ -90,7 +91,7 @@ def test_engine_that_the_device_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_bundle_of_another_target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(checks, "require_host_tools", lambda: None)
+    monkeypatch.setattr(checks, "require_host_tools", lambda device: None)
     bundle = make_stand_in(tmp_path / "bundle")
     change_manifest(bundle, lambda manifest: manifest.update(target="linux-x86_64"))
     with pytest.raises(InputError, match="the bundle is for linux-x86_64"):
@@ -102,8 +103,8 @@ def test_requirements_per_engine(tmp_path: Path) -> None:
     bundle_folder = make_stand_in(tmp_path / "bundle")
     change_manifest(bundle_folder, lambda m: m["tools"].update(onnxruntime="1.31.1"))
     with open_bundle(bundle_folder) as bundle:
-        litert = wheels.requirements(bundle, "litert")
-        onnx = wheels.requirements(bundle, "onnxruntime")
+        litert = wheels.requirements(PI, bundle, "litert")
+        onnx = wheels.requirements(PI, bundle, "onnxruntime")
     assert all("==" in pin for pin in litert)
     assert any(pin.startswith("ai-edge-litert==") for pin in litert)
     assert onnx[-1] == "onnxruntime==1.31.1"
@@ -114,9 +115,23 @@ def test_legacy_pins_are_those_of_the_constraints(repository: Path, tmp_path: Pa
     lines = (repository / "constraints-rpi-legacy.txt").read_text().splitlines()
     pins = {line for line in lines if line and not line.startswith("#")}
     with open_bundle(make_stand_in(tmp_path / "bundle")) as bundle:
-        legacy = set(wheels.requirements(bundle, "tflite-runtime"))
+        legacy = set(wheels.requirements(PI, bundle, "tflite-runtime"))
     assert legacy <= pins
     assert {pin.partition("==")[0] for pin in legacy} >= {"numpy", "tflite-runtime", "soxr"}
+
+
+def test_what_debian_provides_is_not_asked_of_pip(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(wheels, "run_tool", commands.append)
+    with open_bundle(make_stand_in(tmp_path / "bundle")) as bundle:
+        pins = wheels.requirements(ARMV7, bundle, "tflite-runtime")
+    wheels.install(ARMV7, pins, tmp_path)
+    assert pins == ["tflite-runtime==2.14.0"]
+    (command,) = commands
+    assert "--no-deps" in command and "manylinux_2_34_armv7l" in command
+    assert "python3-numpy" in ARMV7.debian
 
 
 def test_set_up_appears_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -151,7 +166,7 @@ def test_cache_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_apt_stays_inside_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = 'Acquire::http::Proxy "http://proxy.example:3128";\n'
     monkeypatch.setattr(debian_root, "run_tool", lambda command: proxy)
-    lines = debian_root._configuration(tmp_path).splitlines()
+    lines = debian_root._configuration(PI, tmp_path).splitlines()
     places = [line.split('"')[1] for line in lines if line.startswith("Dir::")]
     assert all(place == "/dev/null" or place.startswith(str(tmp_path)) for place in places)
     assert proxy.strip() in lines
@@ -164,6 +179,20 @@ def test_device_sees_an_arm_processor_and_merged_usr(tmp_path: Path) -> None:
     text = (tmp_path / "proc" / "cpuinfo").read_text()
     assert text.count("CPU part\t: 0xd08") == text.count("processor\t:") == 4
     assert os.readlink(tmp_path / "lib") == "usr/lib"
+
+
+def test_a_32_bit_device_sees_a_32_bit_processor(tmp_path: Path) -> None:
+    debian_root._write_cpuinfo(ARMV7, tmp_path)
+    text = (tmp_path / "proc" / "cpuinfo").read_text()
+    assert text.count("CPU part\t: 0xc07") == text.count("CPU architecture: 7") == 4
+
+
+def test_libraries_that_package_scripts_would_link(tmp_path: Path) -> None:
+    (tmp_path / "blas").mkdir()
+    (tmp_path / "blas" / "libblas.so.3").touch()
+    debian_root._link_libraries(tmp_path)
+    links = {path.name: os.readlink(path) for path in tmp_path.iterdir() if path.is_symlink()}
+    assert links == {"libblas.so.3": "blas/libblas.so.3"}
 
 
 def test_equal_readings_pass_and_others_fail() -> None:
