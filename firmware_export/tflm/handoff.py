@@ -30,6 +30,7 @@ HEADROOM_BYTES = 4_096
 """On top of the measured arena: scratch memory of optimised kernels, newer bookkeeping."""
 
 _HERE = Path(__file__).parent
+_CMAKE, _ESP_IDF = "CMakeLists.txt", "idf_component.yml"
 _KEPT_KERNELS = ("es_choice.h",)
 """Of the C engine's kernels, which TFLite-Micro's replace: what its tables include."""
 
@@ -71,6 +72,7 @@ def write_tflm(
         f"bookkeeping), and {HEADROOM_BYTES} to spare."
     )
     write_engine(bundle, folder)
+    shutil.copyfile(_HERE / "sources" / _ESP_IDF, folder / _ESP_IDF)
     reserved = arena.total + HEADROOM_BYTES
     write_runner(content, plan, methods, reserved, note, folder / "src")
     readme = render_readme(bundle.manifest.name, plan, methods, reserved, note, rows, comparison)
@@ -103,14 +105,13 @@ def write_runner(
 
 
 def write_engine(bundle: Bundle, folder: Path) -> None:
-    """The C engine without its kernels and demo boards, and the build files."""
+    """The C engine without its kernels and demo boards, and a CMake file."""
     write_sources(bundle, folder, SourceOptions(layout="plain"))
     shutil.rmtree(folder / "device")
     for path in (folder / "src" / "kernels").iterdir():
         if path.name not in _KEPT_KERNELS:
             path.unlink()
-    for name in ("CMakeLists.txt", "idf_component.yml"):
-        shutil.copyfile(_HERE / "sources" / name, folder / name)
+    shutil.copyfile(_HERE / "sources" / _CMAKE, folder / _CMAKE)
 
 
 def _figures(content: bytes, plan: BlockPlan, arena: Arena) -> dict[str, Figure]:
