@@ -6,8 +6,8 @@ give values and instruction counts, never times.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +22,15 @@ from device_tests.build import Program, build, flash_bytes
 from device_tests.c_reference import Expected, expect
 from device_tests.instructions import Counter, read_counts
 from device_tests.launch import run_command
-from device_tests.probe import Hello, Memory, Probe, Reading, start_probe
+from device_tests.probe import (
+    DEFAULT_BAUD,
+    Hello,
+    Memory,
+    Probe,
+    Reading,
+    open_serial,
+    start_probe,
+)
 from device_tests.vectors import clip_vectors, short_vectors
 from device_tests.versions import compiler_version, emulator_version
 from edge_ser import DIMENSIONS, SAMPLE_RATE
@@ -86,6 +94,7 @@ class BoardReport:
             static: bytes of all other RAM of the test firmware (0: not known).
         flash: bytes of code and constants of the test firmware; None on Linux.
         instructions: executed for one second of audio; None where nothing counts them.
+        speed: seconds of audio per second, on a real device; None on an emulated one.
     """
 
     board: str
@@ -104,6 +113,7 @@ class BoardReport:
     static: int
     flash: int | None
     instructions: int | None
+    speed: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -211,24 +221,84 @@ def run_board(
         counter = Counter(Path(scratch, "counts"), cache) if board.emulator else None
         command = run_command(program, cache, counter, say)
         with start_probe(command, plan.limit_seconds) as probe:
-            hello = probe.hello()
-            failures = [line for each in task.short if (line := _differs(probe, each))]
-            readings = [_played(probe, each) for each in task.long]
-            failures += [
-                line
-                for each, reading in zip(task.long, readings, strict=True)
-                if (line := _difference(each, reading))
-            ]
-            probe.reset()
-            probe.push(task.long[0].vector.pcm[:512])
-            probe.burst(plan.burst_units)
-            memory = probe.memory()
+            answers = interrogate(probe, task, plan)
             probe.exit()
         instructions = _instructions(counter, plan) if counter else None
-    values = np.array([reading.values for reading in readings], np.float32)
     return _report(
-        program, hello, memory, task, failures, _largest(values, task.floats), instructions, cache
+        board,
+        task,
+        answers,
+        emulator=emulator_version(board),
+        compiler=f"{compiler_version(board, cache)} {' '.join(board.flags)}".strip(),
+        flash=flash_bytes(program),
+        instructions=instructions,
     )
+
+
+def run_serial(
+    path: str,
+    board: Board,
+    task: Task,
+    plan: Plan,
+    baud: int = DEFAULT_BAUD,
+    say: Callable[[str], None] = print,
+) -> BoardReport:
+    """Question a real board at a serial port; it runs the probe firmware already.
+
+    Args:
+        path: e.g. /dev/ttyACM0.
+        board: the table's entry that it corresponds to.
+        task, plan: as for `run_board`.
+        baud: bits per second.
+        say: told what goes on.
+
+    Raises:
+        EnvironmentMissing: pyserial is not installed.
+        InputError: the port cannot be opened.
+        GateFailed: nobody answers, or with nonsense.
+    """
+    say(f"{path}: {len(task.short)} vectors, {len(task.long)} clips")
+    with open_serial(path, baud, plan.limit_seconds) as probe:
+        answers = interrogate(probe, task, plan)
+    return _report(board, task, answers, speed=plan.burst_units / 2 / answers.burst_seconds)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a board said.
+
+    Attributes:
+        hello, memory: of itself.
+        failures: vectors and clips that differ, in words.
+        values: (clips, 3) A/D/V.
+        burst_seconds: wall time of the burst, meaningful on a real device only.
+    """
+
+    hello: Hello
+    memory: Memory
+    failures: tuple[str, ...]
+    values: NDArray[np.float32]
+    burst_seconds: float
+
+
+def interrogate(probe: Probe, task: Task, plan: Plan) -> Answers:
+    """All vectors, all clips, then one burst.
+
+    Raises:
+        GateFailed: no answer in time, or nonsense.
+    """
+    hello = probe.hello()
+    failures = [line for each in task.short if (line := _difference(each, _played(probe, each)))]
+    readings = [_played(probe, each) for each in task.long]
+    pairs = zip(task.long, readings, strict=True)
+    failures += [line for each, reading in pairs if (line := _difference(each, reading))]
+    probe.reset()
+    probe.push((task.long or task.short)[0].vector.pcm[:512])
+    begun = time.perf_counter()
+    probe.burst(plan.burst_units)
+    seconds = time.perf_counter() - begun
+    values = np.array([reading.values for reading in readings], np.float32).reshape(-1, 3)
+    return Answers(hello, probe.memory(), tuple(failures), values, seconds)
 
 
 def _build(
@@ -253,10 +323,6 @@ def _played(probe: Probe, expected: Expected) -> Reading:
         probe.set_level(*vector.level)
     probe.push(vector.pcm, vector.chunk)
     return probe.finish()
-
-
-def _differs(probe: Probe, expected: Expected) -> str:
-    return _difference(expected, _played(probe, expected))
 
 
 def _difference(expected: Expected, reading: Reading) -> str:
@@ -289,36 +355,31 @@ def _largest(values: NDArray[np.float32], floats: NDArray[np.float32] | None) ->
 
 
 def _report(
-    program: Program,
-    hello: Hello,
-    memory: Memory,
+    board: Board,
     task: Task,
-    failures: Sequence[str],
-    float_difference: float | None,
-    instructions: int | None,
-    cache: Path,
+    answers: Answers,
+    emulator: str = "",
+    compiler: str = "",
+    flash: int | None = None,
+    instructions: int | None = None,
+    speed: float | None = None,
 ) -> BoardReport:
-    board = program.board
     return BoardReport(
         board=board.name,
         title=board.title,
         target=board.target,
-        emulator=emulator_version(board),
-        compiler=f"{compiler_version(board, cache)} {' '.join(board.flags)}".strip(),
-        kernels=hello.kernels,
-        frontend=hello.frontend,
+        emulator=emulator,
+        compiler=compiler,
+        kernels=answers.hello.kernels,
+        frontend=answers.hello.frontend,
         vectors=len(task.short),
         clips=len(task.long),
-        failures=tuple(failures[:_MOST_FAILURES]),
-        float_difference=float_difference,
-        buffer=hello.buffer_bytes,
-        stack=memory.stack_peak,
-        static=memory.static,
-        flash=flash_bytes(program),
+        failures=answers.failures[:_MOST_FAILURES],
+        float_difference=_largest(answers.values, task.floats),
+        buffer=answers.hello.buffer_bytes,
+        stack=answers.memory.stack_peak,
+        static=answers.memory.static,
+        flash=flash,
         instructions=instructions,
+        speed=speed,
     )
-
-
-def model_of(bundle: Bundle) -> str:
-    """SHA-256 of the backbone, which ties a report to it."""
-    return hashlib.sha256(bundle.read("backbone.int8.tflite")).hexdigest()

@@ -11,6 +11,7 @@ import pytest
 from bundle_fixtures import change_manifest, make_stand_in
 
 from device_tests import cached, checks, debian_root, emulator, host_tools, wheels
+from device_tests.boards import BOARDS
 from device_tests.devices import DEFAULT_DEVICE, DEVICES, find_device
 from device_tests.sysroot import Sysroot
 from edge_ser.bundle import open_bundle
@@ -56,7 +57,7 @@ def test_unknown_device_is_named_and_the_nearest_suggested() -> None:
 def test_list_shows_every_device(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["device-test", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(DEVICES)
+    assert [line.split()[0] for line in lines] == [*DEVICES, *BOARDS, "serial:PORT"]
 
 
 def test_missing_programs_are_named_with_their_packages(

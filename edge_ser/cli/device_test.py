@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_ser.cli.number import positive_int
+
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from device_tests.c_checks import BoardReport
     from device_tests.checks import Check, DeviceReport
+    from device_tests.session import Session, Settings
 
 EXAMPLES = """\
-  edge-ser device-test bundles/rpi                      every engine of the default device
-  edge-ser device-test bundles/rpi.tar.gz --engine litert --report device.json
-  edge-ser device-test --device rpi-aarch64-trixie      the bundle that ships with edge-ser
+  edge-ser device-test bundles/wav2small-rpi            all that stands for the bundle's target
+  edge-ser device-test --device cortex-m4 --device cortex-m55     the C engine of the shipped bundle
+  edge-ser device-test --device all --set-up            everything that needs a network, once
+  edge-ser device-test bundles/wav2small-rpi.tar.gz --device rpi-aarch64 --engine litert
+  edge-ser device-test bundles/wav2small-cortex-m4 --record       figures into the bundle
+  edge-ser device-test --device serial:/dev/ttyACM0 --board cortex-m4    real, with the probe on it
+  edge-ser device-test --device all --audio recordings --report devices.json
   edge-ser device-test --list
 
-The first run downloads a Debian system and the runtimes' aarch64 wheels into the cache.
-It needs qemu-user, no root, and reports values, never durations.
+Systems run the real wheels of the Python runtimes, boards the C engine, to the bit. What is not a
+Debian package goes into the cache on first use. No root. An emulator gives values and instruction
+counts, never durations.
 """
 
 
@@ -26,16 +39,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "bundle", nargs="?", type=Path, help="folder or .tar.gz; default: the one shipped"
     )
-    parser.add_argument("--device", metavar="NAME", help="see --list; default: rpi-aarch64")
+    parser.add_argument(
+        "--device",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="see --list (repeatable); `all`, or serial:PORT; default: those that stand for the "
+        "bundle's target",
+    )
     parser.add_argument("--list", action="store_true", help="show the devices")
+    parser.add_argument(
+        "--set-up", action="store_true", help="only get ready: downloads, emulators, C libraries"
+    )
     parser.add_argument(
         "--engine",
         action="append",
+        default=[],
         metavar="NAME",
-        help="runtime to try (repeatable); default: all that the device has",
+        help="Python runtime to try on systems (repeatable); default: all that a system has",
     )
     parser.add_argument(
-        "--file", type=Path, metavar="AUDIO", help="what to stream; default: a golden clip"
+        "--audio",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="recordings to cut the boards' vectors from (repeatable); default: golden clips",
+    )
+    parser.add_argument(
+        "--file", type=Path, metavar="AUDIO", help="what systems stream; default: a golden clip"
+    )
+    parser.add_argument(
+        "--board", default="cortex-m4", metavar="NAME", help="what is at the serial port"
+    )
+    parser.add_argument(
+        "--baud", type=positive_int, default=115_200, help="of the serial port (115200)"
+    )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="write the figures into the bundle's drift report and manifest, and pack it again",
     )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="default: ~/.cache/edge-ser")
     parser.add_argument(
@@ -47,45 +90,117 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when every value is within its tolerance, 1 when not, 3 when a tool is missing."""
-    from device_tests.cached import default_cache
-    from device_tests.checks import run_bundle
-    from device_tests.devices import DEFAULT_DEVICE, DEVICES, find_device
+    """0 when every value is right, 1 when not, 3 when a tool is missing."""
+    from device_tests.session import chosen, run_session, set_up_devices
+    from edge_ser.bundle import open_bundle
     from edge_ser.models import shipped
 
     if args.list:
-        for device in DEVICES.values():
-            print(f"{device.name:<20} {device.title}; {', '.join(device.engines)}")
+        print(_list())
         return 0
-    device = find_device(args.device or DEFAULT_DEVICE)
-    report = run_bundle(
-        device,
-        args.bundle or shipped("bundle"),
-        tuple(args.engine or device.engines),
-        args.cache or default_cache(),
-        args.mirror,
-        args.file,
+    path = args.bundle or shipped("bundle")
+    with open_bundle(path) as bundle:
+        names = chosen(args.device, bundle)
+    settings = _settings(args)
+    if args.set_up:
+        set_up_devices(names, path, settings)
+        print(f"ready: {', '.join(names)}")
+        return 0
+    session = run_session(names, path, settings)
+    if args.report:
+        args.report.write_text(json.dumps(session.to_dict(), indent=1, sort_keys=True) + "\n")
+    print(_text(session))
+    if args.record:
+        print(_record(path, session))
+    return 0 if session.passed else 1
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    from device_tests.cached import default_cache
+    from device_tests.session import Settings
+
+    return Settings(
+        engines=tuple(args.engine),
+        cache=args.cache or default_cache(),
+        mirror=args.mirror,
+        speech=_speech(args.audio),
+        stream=args.file,
+        board=args.board,
+        baud=args.baud,
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
-    if args.report:
-        args.report.write_text(report.to_json(), encoding="utf-8")
-    print(_text(report))
-    return 0 if report.passed else 1
 
 
-def _text(report: DeviceReport) -> str:
-    device = report.device
-    lines = [f"{device.title}, emulated by qemu {report.qemu} ({device.cpu})"]
-    lines += [_line(check) for check in report.checks]
-    lines.append("passed" if report.passed else "FAILED: the device computes other values")
+def _speech(folders: list[Path]) -> tuple[NDArray[np.float32], ...]:
+    """Up to 40 clips, evenly spaced over their names."""
+    if not folders:
+        return ()
+    from edge_ser.drift.clips import FileClips, find_files
+
+    return tuple(clip.audio for clip in FileClips(find_files(folders, 40), None))
+
+
+def _list() -> str:
+    from device_tests.boards import BOARDS
+    from device_tests.devices import DEVICES
+
+    systems = [
+        f"{device.name:<20} {device.title}; {', '.join(device.engines)}"
+        for device in DEVICES.values()
+    ]
+    boards = [f"{board.name:<20} {board.title}; C engine" for board in BOARDS.values()]
+    serial = f"{'serial:PORT':<20} a real board with the probe firmware; --board, --baud"
+    return "\n".join([*systems, *boards, serial])
+
+
+def _record(path: Path, session: Session) -> str:
+    from device_tests.record import record
+
+    archive, sha256 = record(path, session.rows)
+    return f"recorded in {path}; packed again: {archive}\nSHA-256  {sha256}"
+
+
+def _text(session: Session) -> str:
+    lines = [line for system in session.systems for line in _system(system)]
+    lines += [line for board in session.boards for line in _board(board)]
+    lines.append("passed" if session.passed else "FAILED: a device computes other values")
     return "\n".join(lines)
 
 
+def _board(board: BoardReport) -> list[str]:
+    where = f", {board.emulator}" if board.emulator else ""
+    lines = [
+        f"{board.title}{where}; {board.kernels} kernels, {board.frontend} front-end",
+        f"  {_mark(board.passed)}  {board.vectors} vectors and {board.clips} clips to the bit",
+        *(f"        {line}" for line in board.failures),
+    ]
+    if board.float_difference is not None:
+        lines.append(f"        clips against the float model: at most {board.float_difference:.4f}")
+    memory = {"engine": board.buffer, "stack": board.stack, "static RAM": board.static}
+    memory["flash"] = board.flash or 0
+    known = ", ".join(f"{name} {size / 1000:.1f} KB" for name, size in memory.items() if size)
+    lines.append(f"        memory: {known}")
+    if board.instructions is not None:
+        lines.append(f"        {board.instructions / 1e6:.1f} M instructions per second of audio")
+    if board.speed is not None:
+        lines.append(f"        {board.speed:.2f} seconds of audio per second")
+    return lines
+
+
+def _system(system: DeviceReport) -> list[str]:
+    device = system.device
+    title = f"{device.title}, emulated by qemu {system.qemu} ({device.cpu})"
+    return [title, *(_line(check) for check in system.checks)]
+
+
 def _line(check: Check) -> str:
-    mark = "ok  " if check.passed else "FAIL"
     cases = "golden clips" if check.kind == "golden" else "readings of stream --file"
     largest = "not a number" if check.largest is None else f"{check.largest:.2g}"
     return (
-        f"  {mark}  {check.engine} {check.version}  {check.artefact}: {check.cases} {cases}, "
-        f"largest difference {largest}, allowed {check.tolerance:.2g}"
+        f"  {_mark(check.passed)}  {check.engine} {check.version}  {check.artefact}: "
+        f"{check.cases} {cases}, largest difference {largest}, allowed {check.tolerance:.2g}"
     )
+
+
+def _mark(passed: bool) -> str:
+    return "ok  " if passed else "FAIL"

@@ -1,0 +1,221 @@
+"""One bundle on many devices: emulated systems with the Python runtimes, boards with the C engine,
+and real ones over a serial port.
+
+A device that fails does not end the session: its failure is its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device_tests import c_checks, checks
+from device_tests.boards import BOARDS, Board, find_board
+from device_tests.c_checks import BoardReport, Plan, Task, make_task, plan_for
+from device_tests.checks import DeviceReport
+from device_tests.devices import DEVICES, find_device
+from device_tests.rows import board_row, system_row
+from device_tests.set_up import set_up
+from device_tests.sysroot import prepare
+from edge_ser.bundle import Bundle, open_bundle
+from edge_ser.drift.devices import DeviceRow
+from edge_ser.errors import InputError
+from firmware_export.targets import find_target
+
+ALL = "all"
+SERIAL = "serial:"
+
+REPORT_SCHEMA = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a session runs.
+
+    Attributes:
+        engines: Python runtimes to try; empty: all that a system has.
+        cache: folder for everything that is made once.
+        mirror: Debian archive; None takes the one of this system's apt.
+        speech: clips to cut vectors from; empty: the bundle's golden clips.
+        stream: file for `stream --file` on systems; None takes a golden clip.
+        board: of the table, which a serial device corresponds to.
+        baud: of a serial port.
+        say: told what goes on.
+    """
+
+    engines: tuple[str, ...]
+    cache: Path
+    mirror: str | None
+    speech: tuple[NDArray[np.float32], ...]
+    stream: Path | None
+    board: str
+    baud: int
+    say: Callable[[str], None]
+
+
+def chosen(names: Sequence[str], bundle: Bundle) -> list[str]:
+    """Devices for the names on the command line.
+
+    Args:
+        names: of systems, boards or "serial:PORT"; "all" for every board and the systems of the
+            bundle's target; none at all for what stands for that target.
+        bundle: says which target.
+
+    Raises:
+        InputError: an unknown name, or nothing emulates the target.
+    """
+    target = bundle.manifest.target
+    if ALL in names:
+        # The C engine's sources are written for each board; wheels run the bundle as it is.
+        return [*(name for name in DEVICES if DEVICES[name].target == target), *BOARDS]
+    for name in names:
+        if not name.startswith(SERIAL):
+            _known(name)
+    if names:
+        return list(dict.fromkeys(names))
+    emulated = find_target(target).emulated
+    if not emulated:
+        raise InputError(
+            f"nothing here emulates {target}",
+            "name a device, see `edge-ser device-test --list`",
+        )
+    return list(emulated)
+
+
+def _known(name: str) -> None:
+    """Systems are called after the Pi, boards after their core: the right table suggests."""
+    if name.startswith("rpi"):
+        find_device(name)
+    else:
+        find_board(name)
+
+
+def set_up_devices(names: Sequence[str], path: Path, settings: Settings) -> None:
+    """Everything that needs a network, so that later runs need none.
+
+    Raises:
+        EnvironmentMissing: system packages are missing (all are named), or a download failed.
+    """
+    set_up([name for name in names if name in BOARDS], settings.cache, settings.say)
+    with open_bundle(path) as bundle:
+        for device in (find_device(name) for name in names if name in DEVICES):
+            for engine in settings.engines or device.engines:
+                prepare(device, bundle, engine, settings.cache, settings.mirror, settings.say)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What all devices gave.
+
+    Attributes:
+        bundle: name, target and SHA-256.
+        systems: reports of systems with Python runtimes.
+        boards: reports of boards with the C engine.
+    """
+
+    bundle: dict[str, str]
+    systems: tuple[DeviceReport, ...]
+    boards: tuple[BoardReport, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Every device passed, and there was one."""
+        reports: list[DeviceReport | BoardReport] = [*self.systems, *self.boards]
+        return bool(reports) and all(report.passed for report in reports)
+
+    @property
+    def rows(self) -> list[DeviceRow]:
+        """For the drift report."""
+        return [*map(system_row, self.systems), *map(board_row, self.boards)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--report`."""
+        return {
+            "schema": REPORT_SCHEMA,
+            "bundle": self.bundle,
+            "passed": self.passed,
+            "systems": [{**asdict(each), "passed": each.passed} for each in self.systems],
+            "boards": [report.to_dict() for report in self.boards],
+            "note": "emulated devices: values and instruction counts are proven, durations are not",
+        }
+
+
+def run_session(names: Sequence[str], path: Path, settings: Settings) -> Session:
+    """Run a bundle on devices, one after the other.
+
+    Args:
+        names: of `chosen`.
+        path: the bundle, folder or archive.
+        settings: see there.
+
+    Raises:
+        EnvironmentMissing: a program, package or the network is missing.
+        InputError: a device cannot run this bundle.
+        BundleRefused: damaged or unsafe.
+        GateFailed: a device crashed or hung.
+    """
+    systems = tuple(_system(name, path, settings) for name in names if name in DEVICES)
+    with open_bundle(path) as bundle:
+        boards = tuple(_boards(names, bundle, settings))
+        identity = {
+            "name": bundle.manifest.name,
+            "target": bundle.manifest.target,
+            "sha256": bundle.sha256,
+        }
+    return Session(identity, systems, boards)
+
+
+def _system(name: str, path: Path, settings: Settings) -> DeviceReport:
+    device = find_device(name)
+    return checks.run_bundle(
+        device,
+        path,
+        settings.engines or device.engines,
+        settings.cache,
+        settings.mirror,
+        settings.stream,
+        settings.say,
+    )
+
+
+def _boards(names: Sequence[str], bundle: Bundle, settings: Settings) -> list[BoardReport]:
+    speech = list(settings.speech) or c_checks.speech_of(bundle)
+    tasks: dict[tuple[bool, Plan], Task] = {}
+    reports = []
+    for name in names:
+        if name in DEVICES:
+            continue
+        serial = name.startswith(SERIAL)
+        board = find_board(settings.board if serial else name)
+        plan = plan_for(board)
+        task = _task(board, plan, bundle, speech, tasks)
+        if serial:
+            port = name.removeprefix(SERIAL)
+            reports.append(
+                c_checks.run_serial(port, board, task, plan, settings.baud, settings.say)
+            )
+        else:
+            reports.append(
+                c_checks.run_board(board, bundle, task, plan, settings.cache, settings.say)
+            )
+    return reports
+
+
+def _task(
+    board: Board,
+    plan: Plan,
+    bundle: Bundle,
+    speech: Sequence[NDArray[np.float32]],
+    tasks: dict[tuple[bool, Plan], Task],
+) -> Task:
+    """Boards with the same front-end must give the same answers, whatever their layout."""
+    options = c_checks.options_for(board)
+    key = (options.fixed_point, plan)
+    if key not in tasks:
+        tasks[key] = make_task(bundle, board, plan, speech)
+    return Task(options, tasks[key].short, tasks[key].long, tasks[key].floats)
