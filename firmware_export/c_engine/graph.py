@@ -280,6 +280,9 @@ class _Reader:
             raise self._odd("its weights are not int8")
         shape = [int(size) for size in self._shape(tensor)]
         weights: NDArray[np.int8] = self._constant(tensor, np.int8).reshape(shape)
+        # TFLite's int8 specification has none, and NEON's kernel adds two products in 16 bits.
+        if weights.min() == -128:
+            raise self._odd("a weight is -128; int8 weights are -127 to 127")
         return weights
 
     def _bias(self, operator: Any, channels: int) -> NDArray[np.int32]:

@@ -3,12 +3,15 @@
 A convolution kernel sums, for each row under it, one *run*: the neighbouring bands with their
 channels, contiguous in a stored row. A family of kernels wants channels rounded up to a multiple,
 runs padded with zero weights to a multiple (what is read behind a window then counts for nothing),
-and, for SXTB16, the weights of each four stored as 0 2 1 3.
+and weights in the order in which they are used: run after run, for SXTB16 each four of one as
+0 2 1 3; or, where lanes are output channels, four elements of each channel of a block, then the
+next four.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +31,14 @@ class Layout:
         channel_multiple: stored channels of a position.
         run_multiple: elements of a kernel row in the weights.
         dsp: rows in 16 bits and weights in SXTB16's order.
+        channel_block: output channels whose weights lie together; their tables are padded to it.
     """
 
     name: str
     channel_multiple: int
     run_multiple: int
     dsp: bool = False
+    channel_block: int = 1
 
 
 LAYOUTS = {
@@ -41,10 +46,14 @@ LAYOUTS = {
     for layout in (
         Layout("plain", 1, 1),
         Layout("dsp", 2, 4, dsp=True),
-        Layout("simd", 1, 16),
+        Layout("helium", 1, 16),
+        Layout("simd", 1, 8, channel_block=16),
     )
 }
-"""plain: cores without any SIMD. dsp: Cortex-M4, M7, M33. simd: Helium, NEON, x86."""
+"""plain: cores without any SIMD. dsp: Cortex-M4, M7, M33. helium: Cortex-M55. simd: NEON, x86."""
+
+_FOUR = 4
+"""Neighbours in a run that a lane takes at once."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +67,10 @@ class PackedLayer:
         run: of one kernel row in the weights.
         ring: where its stored rows begin.
         weights: flat int8.
-        bias: (channels_out,) int32 with the input's zero point folded in.
-        weight_sums: (channels_out,) int32.
-        multiplier, shift: (channels_out,), see `quantise_multiplier`.
+        bias: (channels,) int32 with the input's zero point folded in; channels_out, rounded up to
+            the layout's blocks.
+        weight_sums: (channels,) int32.
+        multiplier, shift: (channels,), see `quantise_multiplier`.
     """
 
     layer: Layer
@@ -116,7 +126,6 @@ def pack_layer(layer: Layer, layout: Layout, ring: int) -> PackedLayer:
     run = round_up(layer.kernel[1] * width, layout.run_multiple)
     positions = layer.bands_in + layer.padding.left + layer.padding.right
     row = round_up(positions * width + layout.run_multiple - 1, layout.run_multiple)
-    channels = layer.channels_out
     if layer.weights is None or layer.bias is None or layer.scales is None:
         empty = np.zeros(0, np.int32)
         none = np.zeros(0, np.int8)
@@ -143,24 +152,35 @@ def pack_layer(layer: Layer, layout: Layout, ring: int) -> PackedLayer:
         run=run,
         ring=ring,
         weights=flat(layer.weights, width, run, layout),
-        bias=bias.astype(np.int32),
-        weight_sums=sums.astype(np.int32),
-        multiplier=np.array(multipliers, np.int32),
-        shift=np.array(shifts, np.int8).reshape(channels),
+        bias=_in_blocks(bias.astype(np.int32), layout),
+        weight_sums=_in_blocks(sums.astype(np.int32), layout),
+        multiplier=_in_blocks(np.array(multipliers, np.int32), layout),
+        shift=_in_blocks(np.array(shifts, np.int8), layout),
     )
+
+
+def _in_blocks(values: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """With zeros behind the last output channel, up to the end of its block."""
+    missing = -len(values) % layout.channel_block
+    return np.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1))
 
 
 def _flat_convolution(
     weights: NDArray[np.int8], width: int, run: int, layout: Layout
 ) -> NDArray[np.int8]:
-    """(out, time, bands, in) -> [out][time][run]."""
+    """(out, time, bands, in) -> [out][time][run], or [out/block][time][run/4][block][4]."""
     out, time, bands, channels = weights.shape
     packed = np.zeros((out, time, run), np.int8)
     padded = np.zeros((out, time, bands, width), np.int8)
     padded[..., :channels] = weights
     packed[:, :, : bands * width] = padded.reshape(out, time, -1)
     if layout.dsp:
-        packed = packed.reshape(out, time, -1, 4)[..., [0, 2, 1, 3]]
+        packed = packed.reshape(out, time, -1, _FOUR)[..., [0, 2, 1, 3]]
+    if layout.channel_block > 1:
+        blocks = _in_blocks(packed, layout).reshape(
+            -1, layout.channel_block, time, run // _FOUR, _FOUR
+        )
+        packed = blocks.transpose(0, 2, 3, 1, 4)
     return packed.reshape(-1)
 
 

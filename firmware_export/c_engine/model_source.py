@@ -119,6 +119,7 @@ def _header(
         "ES_MODEL_SHA256": f'"{model_sha256}"',
         "ES_LAYOUT_DSP": int(layout.dsp),
         "ES_RUN_MULTIPLE": layout.run_multiple,
+        "ES_CHANNEL_BLOCK": layout.channel_block,
         "ES_N_FFT": spec.n_fft,
         "ES_HOP": spec.hop,
         "ES_MELS": spec.n_mels,

@@ -35,4 +35,19 @@ static inline int es_weight_at(int k)
 #endif
 }
 
+/* Where a weight of an output channel lies: element k of the run of kernel row t. In blocks of
+ * channels, four neighbours of a run for each channel of the block come before the next four. */
+static inline uint32_t es_weight_index(const es_layer *layer, int channel, int t, int k)
+{
+    const uint32_t block = (uint32_t)channel / ES_CHANNEL_BLOCK;
+    const uint32_t run = block * layer->kernel_t + (uint32_t)t;
+#if ES_CHANNEL_BLOCK > 1
+    const uint32_t lane = (uint32_t)channel % ES_CHANNEL_BLOCK;
+    const uint32_t four = (run * layer->run + (uint32_t)k) / 4;
+    return (four * ES_CHANNEL_BLOCK + lane) * 4 + (uint32_t)k % 4;
+#else
+    return run * layer->run + (uint32_t)es_weight_at(k);
+#endif
+}
+
 #endif

@@ -2,49 +2,66 @@
 #ifndef ES_TILE_AVX2_H
 #define ES_TILE_AVX2_H
 
-#include "es_eight_avx2.h"
+#include <string.h>
+
+#include "es_requantise_avx2.h"
 
 #define ES_KERNELS "avx2"
-#define ES_TILE_CHANNELS 4
 #define ES_TILE_POSITIONS 2
 
-typedef __m256i es_vector; /* in 16 bits */
-typedef __m256i es_dots;
+typedef struct {
+    __m256i four[4]; /* of four channels each, two partial sums of each */
+} es_sums;
 
-static inline es_vector es_load_weights(const int8_t *w)
+/* Biases come when partial sums are added. */
+static ES_INLINE es_sums es_start_sums(const int32_t *bias)
 {
-    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)w));
+    const __m256i zero = _mm256_setzero_si256();
+    const es_sums sums = { { zero, zero, zero, zero } };
+    (void)bias;
+    return sums;
 }
 
-static inline es_vector es_load_activations(const int8_t *x)
+/* Four activations in 16 bits, four times. */
+static ES_INLINE __m256i es_repeat_four(const int8_t *x)
 {
-    return es_load_weights(x);
+    int32_t four;
+    memcpy(&four, x, sizeof four);
+    return _mm256_cvtepi8_epi16(_mm_set1_epi32(four));
 }
 
-static inline es_dots es_no_dots(void)
+static ES_INLINE void es_add_products(es_sums *sums, int positions, const int8_t *x, int step,
+                                      const int8_t *weights)
 {
-    return _mm256_setzero_si256();
+    ES_UNROLL
+    for (int k = 0; k < 8; k += 4) {
+        __m256i repeated[ES_TILE_POSITIONS];
+        ES_UNROLL
+        for (int p = 0; p < positions; p++) {
+            repeated[p] = es_repeat_four(x + p * step + k);
+        }
+        ES_UNROLL
+        for (int i = 0; i < 4; i++) {
+            const __m128i bytes = _mm_loadu_si128((const __m128i *)(weights + 16 * (k + i)));
+            const __m256i w = _mm256_cvtepi8_epi16(bytes);
+            ES_UNROLL
+            for (int p = 0; p < positions; p++) {
+                sums[p].four[i] =
+                    _mm256_add_epi32(sums[p].four[i], _mm256_madd_epi16(repeated[p], w));
+            }
+        }
+    }
 }
 
-static inline es_dots es_add_dots(es_dots dots, es_vector x, es_vector w)
+/* Adding pairs works on halves: it leaves pairs of channels in the order 0 2 1 3. */
+static ES_INLINE __m256i es_sums_of_eight(const es_sums *sums, const int32_t *bias, int i)
 {
-    return _mm256_add_epi32(dots, _mm256_madd_epi16(x, w));
+    const __m256i pairs = _mm256_hadd_epi32(sums->four[2 * i], sums->four[2 * i + 1]);
+    return _mm256_add_epi32(_mm256_permute4x64_epi64(pairs, 0xD8),
+                            _mm256_loadu_si256((const __m256i *)(bias + 8 * i)));
 }
 
-/* Two halves of four sums. */
-static inline __m256i es_sum_four(es_dots a, es_dots b, es_dots c, es_dots d)
-{
-    return _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
-}
-
-static inline es_eight es_sum_eight(es_dots a, es_dots b, es_dots c, es_dots d, es_dots e,
-                                    es_dots f, es_dots g, es_dots h)
-{
-    const __m256i abcd = es_sum_four(a, b, c, d), efgh = es_sum_four(e, f, g, h);
-    return _mm256_add_epi32(_mm256_permute2x128_si256(abcd, efgh, 0x20),
-                            _mm256_permute2x128_si256(abcd, efgh, 0x31));
-}
-
-#include "es_tile_dots.h"
+#include "es_block_avx2.h"
+#include "es_tile_block.h"
 
 #endif

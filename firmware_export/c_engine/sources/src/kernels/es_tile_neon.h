@@ -1,27 +1,81 @@
 /* es_tile_neon.h: NEON without dot product: armv7, Cortex-A53, A72.
  *
- * Two products are added in 16 bits: weights are at least -127 (graph.py), so they fit.
+ * Two products are added in 16 bits: weights are not below -127 (graph.py), so they fit.
  */
 #ifndef ES_TILE_NEON_H
 #define ES_TILE_NEON_H
 
-#include "es_eight_neon.h"
-#include "es_sum_neon.h"
+#include <string.h>
+
+#include "es_requantise_neon.h"
 
 #define ES_KERNELS "neon"
-#define ES_TILE_CHANNELS 4
 #ifdef __aarch64__
-#define ES_TILE_POSITIONS 4
+#define ES_TILE_POSITIONS 2
 #else
-#define ES_TILE_POSITIONS 2 /* 16 registers, not 32 */
+#define ES_TILE_POSITIONS 1 /* 16 registers, not 32 */
 #endif
 
-static inline es_dots es_add_dots(es_dots dots, es_vector x, es_vector w)
+typedef struct {
+    int32x4_t two[8]; /* of two channels each, two partial sums of each */
+} es_sums;
+
+/* Biases come when partial sums are added. */
+static ES_INLINE es_sums es_start_sums(const int32_t *bias)
 {
-    const int16x8_t products = vmull_s8(vget_low_s8(x), vget_low_s8(w));
-    return vpadalq_s16(dots, vmlal_s8(products, vget_high_s8(x), vget_high_s8(w)));
+    es_sums sums;
+    (void)bias;
+    ES_UNROLL
+    for (int i = 0; i < 8; i++) {
+        sums.two[i] = vdupq_n_s32(0);
+    }
+    return sums;
 }
 
-#include "es_tile_dots.h"
+static ES_INLINE int8x16_t es_repeat_four(const int8_t *x)
+{
+    uint32_t four;
+    memcpy(&four, x, sizeof four);
+    return vreinterpretq_s8_u32(vdupq_n_u32(four));
+}
+
+static ES_INLINE void es_add_products(es_sums *sums, int positions, const int8_t *x, int step,
+                                      const int8_t *weights)
+{
+    int8x16_t first[ES_TILE_POSITIONS], second[ES_TILE_POSITIONS];
+    ES_UNROLL
+    for (int p = 0; p < positions; p++) {
+        first[p] = es_repeat_four(x + p * step);
+        second[p] = es_repeat_four(x + p * step + 4);
+    }
+    ES_UNROLL
+    for (int i = 0; i < 4; i++) {
+        const int8x16_t v = vld1q_s8(weights + 16 * i), w = vld1q_s8(weights + 64 + 16 * i);
+        ES_UNROLL
+        for (int p = 0; p < positions; p++) {
+            const int16x8_t low = vmlal_s8(vmull_s8(vget_low_s8(v), vget_low_s8(first[p])),
+                                           vget_low_s8(w), vget_low_s8(second[p]));
+            const int16x8_t high = vmlal_s8(vmull_s8(vget_high_s8(v), vget_high_s8(first[p])),
+                                            vget_high_s8(w), vget_high_s8(second[p]));
+            sums[p].two[2 * i] = vpadalq_s16(sums[p].two[2 * i], low);
+            sums[p].two[2 * i + 1] = vpadalq_s16(sums[p].two[2 * i + 1], high);
+        }
+    }
+}
+
+static ES_INLINE int32x4_t es_sums_of_four(const es_sums *sums, const int32_t *bias, int i)
+{
+    const int32x4_t a = sums->two[2 * i], b = sums->two[2 * i + 1];
+#ifdef __aarch64__
+    return vaddq_s32(vpaddq_s32(a, b), vld1q_s32(bias + 4 * i));
+#else
+    const int32x4_t both = vcombine_s32(vpadd_s32(vget_low_s32(a), vget_high_s32(a)),
+                                        vpadd_s32(vget_low_s32(b), vget_high_s32(b)));
+    return vaddq_s32(both, vld1q_s32(bias + 4 * i));
+#endif
+}
+
+#include "es_block_neon.h"
+#include "es_tile_block.h"
 
 #endif

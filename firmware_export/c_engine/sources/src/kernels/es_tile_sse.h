@@ -2,54 +2,69 @@
 #ifndef ES_TILE_SSE_H
 #define ES_TILE_SSE_H
 
-#include "es_eight_sse.h"
+#include <string.h>
+
+#include "es_requantise_sse.h"
 
 #define ES_KERNELS "sse4.1"
-#define ES_TILE_CHANNELS 4
-#define ES_TILE_POSITIONS 2
+#define ES_TILE_POSITIONS 1
 
 typedef struct {
-    __m128i low, high; /* in 16 bits */
-} es_vector;
+    __m128i two[8]; /* of two channels each, two partial sums of each */
+} es_sums;
 
-typedef __m128i es_dots;
-
-static inline es_vector es_load_weights(const int8_t *w)
+/* Biases come when partial sums are added. */
+static ES_INLINE es_sums es_start_sums(const int32_t *bias)
 {
-    const __m128i bytes = _mm_loadu_si128((const __m128i *)w);
-    const es_vector wide = { _mm_cvtepi8_epi16(bytes),
-                             _mm_cvtepi8_epi16(_mm_srli_si128(bytes, 8)) };
-    return wide;
-}
-
-static inline es_vector es_load_activations(const int8_t *x)
-{
-    return es_load_weights(x);
-}
-
-static inline es_dots es_no_dots(void)
-{
-    return _mm_setzero_si128();
-}
-
-static inline es_dots es_add_dots(es_dots dots, es_vector x, es_vector w)
-{
-    const __m128i low = _mm_madd_epi16(x.low, w.low), high = _mm_madd_epi16(x.high, w.high);
-    return _mm_add_epi32(_mm_add_epi32(dots, low), high);
-}
-
-static inline __m128i es_sum_four(es_dots a, es_dots b, es_dots c, es_dots d)
-{
-    return _mm_hadd_epi32(_mm_hadd_epi32(a, b), _mm_hadd_epi32(c, d));
-}
-
-static inline es_eight es_sum_eight(es_dots a, es_dots b, es_dots c, es_dots d, es_dots e,
-                                    es_dots f, es_dots g, es_dots h)
-{
-    const es_eight sums = { es_sum_four(a, b, c, d), es_sum_four(e, f, g, h) };
+    es_sums sums;
+    (void)bias;
+    ES_UNROLL
+    for (int i = 0; i < 8; i++) {
+        sums.two[i] = _mm_setzero_si128();
+    }
     return sums;
 }
 
-#include "es_tile_dots.h"
+/* Four activations in 16 bits, twice. */
+static ES_INLINE __m128i es_repeat_four(const int8_t *x)
+{
+    int32_t four;
+    memcpy(&four, x, sizeof four);
+    return _mm_cvtepi8_epi16(_mm_set1_epi32(four));
+}
+
+static ES_INLINE void es_add_products(es_sums *sums, int positions, const int8_t *x, int step,
+                                      const int8_t *weights)
+{
+    (void)step;
+    (void)positions;
+    ES_UNROLL
+    for (int k = 0; k < 8; k += 4) {
+        const __m128i repeated = es_repeat_four(x + k);
+        ES_UNROLL
+        for (int i = 0; i < 8; i++) {
+            const __m128i bytes = _mm_loadl_epi64((const __m128i *)(weights + 16 * k + 8 * i));
+            const __m128i products = _mm_madd_epi16(repeated, _mm_cvtepi8_epi16(bytes));
+            sums->two[i] = _mm_add_epi32(sums->two[i], products);
+        }
+    }
+}
+
+static ES_INLINE void es_requantise_sums(const es_layer *layer, int channel, const es_sums *sums,
+                                         int positions, es_codes *codes)
+{
+    __m128i scaled[4];
+    (void)positions;
+    ES_UNROLL
+    for (int i = 0; i < 4; i++) {
+        const int first = channel + 4 * i;
+        const __m128i bias = _mm_loadu_si128((const __m128i *)(layer->bias + first));
+        const __m128i both = _mm_hadd_epi32(sums->two[2 * i], sums->two[2 * i + 1]);
+        scaled[i] = es_scale(_mm_add_epi32(both, bias), es_scaling_of(layer, first));
+    }
+    codes[0] = es_narrow(layer, scaled);
+}
+
+#include "es_tile_block.h"
 
 #endif
