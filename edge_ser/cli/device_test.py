@@ -25,7 +25,7 @@ EXAMPLES = """\
   edge-ser device-test bundles/wav2small-rpi.tar.gz --device rpi-aarch64 --engine litert
   edge-ser device-test bundles/wav2small-cortex-m4 --record       figures into the bundle
   edge-ser device-test --device serial:/dev/ttyACM0 --board cortex-m4    real, with the probe on it
-  edge-ser device-test --device all --audio recordings --report devices.json
+  edge-ser device-test --device all --audio recordings --report devices.json --markdown devices.md
   edge-ser device-test --list
 
 Systems run the real wheels of the Python runtimes, boards the C engine, to the bit. What is not a
@@ -87,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Debian archive to download from; default: the one of this system's apt",
     )
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="also write the result")
+    parser.add_argument("--markdown", type=Path, metavar="FILE.md", help="also write a page")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -109,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
     session = run_session(names, path, settings)
     if args.report:
         args.report.write_text(json.dumps(session.to_dict(), indent=1, sort_keys=True) + "\n")
+    if args.markdown:
+        args.markdown.write_text(_markdown(args, session), encoding="utf-8")
     print(_text(session))
     if args.record:
         print(_record(path, session))
@@ -151,6 +154,17 @@ def _list() -> str:
     boards = [f"{board.name:<20} {board.title}; C engine" for board in BOARDS.values()]
     serial = f"{'serial:PORT':<20} a real board with the probe firmware; --board, --baud"
     return "\n".join([*systems, *boards, serial])
+
+
+def _markdown(args: argparse.Namespace, session: Session) -> str:
+    from device_tests.markdown import as_markdown
+
+    words = ["edge-ser", "device-test", *([args.bundle.name] if args.bundle else [])]
+    for option in ("device", "engine", "audio"):
+        words += [f"--{option} {getattr(value, 'name', value)}" for value in getattr(args, option)]
+    corpora = ", ".join(folder.name for folder in args.audio)
+    speech = f"recordings: {corpora}" if corpora else "the bundle's golden clips, synthetic"
+    return as_markdown(session, " ".join([*words, f"--markdown {args.markdown.name}"]), speech)
 
 
 def _record(path: Path, session: Session) -> str:
