@@ -43,6 +43,10 @@ class Compiler:
             return "pip install 'edge-ser[cross]'"
         return f"sudo apt-get install {' '.join(self.packages)}"
 
+    def usual(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """`compile` or `archive` as somebody else's shell would find it."""
+        return ("python3", *words[1:]) if self.module else words
+
     @property
     def present(self) -> bool:
         """Whether it can be called here."""
@@ -96,6 +100,16 @@ def find_compiler(name: str) -> Compiler:
     if name not in COMPILERS:
         raise InputError(f"no compiler called {name!r}", f"known compilers: {', '.join(COMPILERS)}")
     return COMPILERS[name]
+
+
+def compiler_version(compiler: Compiler) -> str:
+    """Name and version, as its own first line has them.
+
+    Raises:
+        EnvironmentMissing: it does not run.
+    """
+    first = run_compiler([*compiler.compile, "--version"], Path.cwd()).splitlines()[0].strip()
+    return f"zig's {first}" if compiler.module else first
 
 
 def run_compiler(command: Sequence[str | Path], folder: Path) -> str:

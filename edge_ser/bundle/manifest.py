@@ -201,6 +201,38 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class CEngineInfo:
+    """The C engine in a bundle's `c/`.
+
+    Attributes:
+        layout: of its weights, e.g. "plain" or "dsp".
+        kernels: compiled into the library beside it; None where only sources are in the bundle.
+        frontend: which one is compiled unless a build says otherwise.
+        compiler, flags: of that library: optimisation and processor.
+        window_seconds, block_seconds, first_seconds: a reading covers a window and comes with
+            each block, first after that long.
+        readings: golden clip -> (arousal, dominance, valence) when the clip has ended, from a
+            fresh engine with its running level; the same bits on every machine.
+    """
+
+    layout: str
+    kernels: str | None
+    frontend: Literal["float", "fixed"]
+    compiler: str | None
+    flags: tuple[str, ...]
+    window_seconds: float
+    block_seconds: float
+    first_seconds: float
+    readings: dict[str, tuple[float, float, float]]
+
+    def __post_init__(self) -> None:
+        _check(
+            0 < self.block_seconds <= self.window_seconds <= _MAX_WINDOW_SECONDS,
+            f"the C engine needs 0 < block <= window <= {_MAX_WINDOW_SECONDS:g} s",
+        )
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything a device must know before it loads a model.
 
@@ -224,6 +256,7 @@ class Manifest:
         drift: summary of the drift report; free-form.
         memory: figures, e.g. {"arena": ...}.
         tools: package -> version used by the exporter.
+        c_engine: the C engine in `c/`, if the bundle has one.
     """
 
     schema: int
@@ -248,6 +281,7 @@ class Manifest:
     drift: dict[str, Any]
     memory: dict[str, Figure]
     tools: dict[str, str]
+    c_engine: CEngineInfo | None = None
 
     def __post_init__(self) -> None:
         _check_schema(self.schema)
@@ -282,6 +316,9 @@ class Manifest:
         listed = set(self.files)
         for needed in [*self.models, *self.golden.clips.values()]:
             _check(needed in listed, f"{needed!r:.80} is used but not listed under files")
+        if self.c_engine is not None:
+            unknown = sorted(set(self.c_engine.readings) - set(self.golden.clips))
+            _check(not unknown, f"readings of the C engine name unknown clips {unknown[:3]}")
         for key in self.golden.expected:
             artefact = GoldenKey.parse(key).artefact
             _check(artefact in self.models, f"golden values for the unknown model {artefact!r:.80}")
@@ -302,9 +339,10 @@ class Manifest:
 
     def to_json(self) -> str:
         """Sorted, indented JSON; equal manifests give equal text."""
-        text = json.dumps(
-            asdict(self), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
-        )
+        values = asdict(self)
+        if self.c_engine is None:
+            del values["c_engine"]  # readers older than the field refuse keys that they do not know
+        text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
         return text + "\n"
 
 
