@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_ser.bench import candidates as candidates_module
 from edge_ser.bench.candidates import Candidate, bench_audio, find_candidates
 from edge_ser.bench.footprint import memory_status
 from edge_ser.bench.latency import WARM_UP, Timing, interleaved, summarise
@@ -20,6 +21,8 @@ from edge_ser.bench.report import BenchReport, as_markdown, as_text
 from edge_ser.bundle import open_bundle
 from edge_ser.cli import main
 from edge_ser.errors import EdgeSerError
+from edge_ser.runtime.availability import ENGINE_ORDER, EngineStatus, engine_status
+from edge_ser.runtime.host import BACKBONE
 
 MEGABYTE = 1_000_000
 
@@ -174,6 +177,25 @@ def test_footprint_of_both_int8_paths(exported_bundle: Path, name: str, most: in
     assert memory.floor < memory.peak
     assert 1 * MEGABYTE < memory.working < memory.beyond_floor < most * MEGABYTE
     assert memory.beyond_floor == memory.peak - memory.floor
+
+
+def test_engines_that_run_the_same_file_have_names_of_their_own(
+    exported_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = {name: EngineStatus(name, "1.0") for name in ENGINE_ORDER}
+    monkeypatch.setattr(candidates_module, "available_engines", lambda: everything)
+    with open_bundle(exported_bundle) as bundle:
+        candidates, _ = find_candidates(bundle, None)
+    names = [candidate.name for candidate in candidates if candidate.artefact == BACKBONE]
+    assert names == ["backbone + host", "backbone + host (tflite-runtime)", "backbone + host (c)"]
+
+
+def test_footprint_of_the_c_engine(exported_bundle: Path) -> None:
+    if not engine_status("c").available:
+        pytest.skip(engine_status("c").reason)
+    engine = Candidate("backbone + host (c)", "c", BACKBONE, "1.0")
+    memory = footprint(exported_bundle, engine, None, 1, 1.0)
+    assert memory.beyond_floor == memory.peak - memory.floor >= 0
 
 
 def test_a_failing_process_is_a_sentence(exported_bundle: Path) -> None:

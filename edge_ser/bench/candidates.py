@@ -65,12 +65,13 @@ def find_candidates(
         absent.append("torch eager: no checkpoint here (--checkpoint FILE)")
     engines = available_engines()
     for artefact, name in _NAMES.items():
+        named = False  # the preferred engine of those here bears the plain name
         for engine, status in engines.items():
             if artefact not in bundle.manifest.models or not runs(engine, artefact):
                 continue
             if status.available:
-                both = engine == "tflite-runtime" and engines["litert"].available
-                suffix = f" ({engine})" if both else ""
+                suffix = f" ({engine})" if named else ""
+                named = True
                 found.append(Candidate(name + suffix, engine, artefact, status.version))
             else:
                 absent.append(f"{name} on {engine}: {status.reason}")

@@ -31,6 +31,7 @@ _MODULES = {
     "litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
     "onnxruntime": "onnxruntime",
+    "c": "edge_ser.runtime.c",
     TORCH: "torch",
 }
 _STATUS = Path("/proc/self/status")
