@@ -3,8 +3,9 @@
  * Each time the guest calls es_measure_begin and then es_measure_end, one line goes to the file:
  * "total <instructions>". With profile=on, lines "<function> <instructions>" follow it. The
  * marks themselves are not counted; the call of the second one is. Single-core guests only.
+ * With whole=on there are no marks: one line at the end, for programs that are not ours.
  *
- *     qemu-arm -plugin libcount.so,out=FILE[,profile=on] PROGRAM
+ *     qemu-arm -plugin libcount.so,out=FILE[,profile=on|,whole=on] PROGRAM
  *
  * qemu's plugin header is packaged nowhere, so the few functions needed are declared here. They
  * are the same in every version of the interface so far; the version itself is given by the
@@ -21,12 +22,14 @@ typedef struct translated_block translated_block;
 typedef struct instruction instruction;
 typedef void (*translation_callback)(plugin_id id, translated_block *block);
 typedef void (*execution_callback)(unsigned int core, void *data);
+typedef void (*exit_callback)(plugin_id id, void *data);
 enum { NO_REGISTERS = 0 };
 
 extern void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, translation_callback callback);
 extern void qemu_plugin_register_vcpu_tb_exec_cb(translated_block *block,
                                                  execution_callback callback, int flags,
                                                  void *data);
+extern void qemu_plugin_register_atexit_cb(plugin_id id, exit_callback callback, void *data);
 extern size_t qemu_plugin_tb_n_insns(const translated_block *block);
 extern instruction *qemu_plugin_tb_get_insn(const translated_block *block, size_t index);
 extern const char *qemu_plugin_insn_symbol(const instruction *insn);
@@ -46,7 +49,7 @@ typedef struct {
 } block_info;
 
 static FILE *out;
-static bool profile;
+static bool profile, whole;
 static uint64_t total, total_at_begin;
 static function *functions;
 
@@ -93,6 +96,28 @@ static void end(unsigned int core, void *data)
     count_block(core, data);
 }
 
+/* Python and its libraries start threads, if only to let them wait. */
+static void count_anything(unsigned int core, void *data)
+{
+    (void)core;
+    __atomic_fetch_add(&total, (uintptr_t)data, __ATOMIC_RELAXED);
+}
+
+static void translate_anything(plugin_id id, translated_block *block)
+{
+    void *instructions = (void *)(uintptr_t)qemu_plugin_tb_n_insns(block);
+    (void)id;
+    qemu_plugin_register_vcpu_tb_exec_cb(block, count_anything, NO_REGISTERS, instructions);
+}
+
+static void at_exit(plugin_id id, void *data)
+{
+    (void)id;
+    (void)data;
+    fprintf(out, "total %" PRIu64 "\n", total);
+    fflush(out);
+}
+
 /* A call ends a block of the guest's code, so both marks begin one. */
 static void translate(plugin_id id, translated_block *block)
 {
@@ -122,6 +147,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
             out = fopen(argv[i] + 4, "w");
         } else if (strcmp(argv[i], "profile=on") == 0) {
             profile = true;
+        } else if (strcmp(argv[i], "whole=on") == 0) {
+            whole = true;
         } else {
             fprintf(stderr, "count_instructions: unknown option %s\n", argv[i]);
             return -1;
@@ -131,6 +158,9 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
         fprintf(stderr, "count_instructions: out=FILE is missing or cannot be written\n");
         return -1;
     }
-    qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
+    qemu_plugin_register_vcpu_tb_trans_cb(id, whole ? translate_anything : translate);
+    if (whole) {
+        qemu_plugin_register_atexit_cb(id, at_exit, NULL);
+    }
     return 0;
 }

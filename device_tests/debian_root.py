@@ -46,7 +46,7 @@ def make_root(device: Device, folder: Path, mirror: str | None = None) -> None:
             run_tool(["dpkg-deb", "-x", package, folder])
     _merge_usr(folder)
     _link_libraries(folder / "usr" / "lib" / device.family.libraries)
-    _write_cpuinfo(device, folder)
+    write_cpuinfo(device, folder)
 
 
 def host_mirror() -> str:
@@ -123,7 +123,7 @@ def _link_libraries(libraries: Path) -> None:
             (libraries / name).symlink_to(real)
 
 
-def _write_cpuinfo(device: Device, folder: Path) -> None:
+def write_cpuinfo(device: Device, folder: Path) -> None:
     """qemu passes the host's /proc/cpuinfo through; ONNX Runtime crashes on a foreign one."""
     implementer, part = device.cpuinfo
     core = device.family.cpuinfo.format(implementer=implementer, part=part)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from device_tests.devices import Device
 from device_tests.host_tools import run_tool
+from device_tests.instructions import Counter
 from device_tests.sysroot import Sysroot
 from edge_ser.errors import GateFailed
 
@@ -42,6 +43,7 @@ def run_python(
     arguments: Sequence[str | Path],
     paths: Sequence[Path] = (),
     limit_seconds: float = DEFAULT_LIMIT_SECONDS,
+    counter: Counter | None = None,
 ) -> Output:
     """Run the device's Python.
 
@@ -50,6 +52,7 @@ def run_python(
         arguments: after `python3`.
         paths: importable folders, before the packages.
         limit_seconds: of the host's clock, against an emulated process that hangs.
+        counter: counts instructions into its file; None for none.
 
     Raises:
         GateFailed: killed by a signal, or not done within the limit.
@@ -60,7 +63,9 @@ def run_python(
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": "1",
     }
-    command: list[str | Path] = [device.family.emulator, "-cpu", device.cpu, "-L", sysroot.root]
+    emulator = device.family.emulator
+    counting = counter.qemu_arguments([emulator]) if counter else []
+    command: list[str | Path] = [emulator, *counting, "-cpu", device.cpu, "-L", sysroot.root]
     for name, value in guest.items():
         command += ["-E", f"{name}={value}"]
     command += [sysroot.python(device), *arguments]

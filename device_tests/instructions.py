@@ -28,11 +28,13 @@ class Counter:
         file: written by the emulator, one measurement after the other.
         cache: where the plugin is kept.
         profile: also count for each function (qemu only).
+        whole: count the whole program instead, for one without marks (qemu only).
     """
 
     file: Path
     cache: Path
     profile: bool = False
+    whole: bool = False
 
     def qemu_arguments(self, emulator: Sequence[str]) -> list[str]:
         """Arguments that load the plugin; they come right after the emulator's name.
@@ -44,8 +46,8 @@ class Counter:
         if not emulator:
             raise InputError("instructions can be counted in emulators only", "choose a board")
         library = plugin(emulator[0], self.cache)
-        profile = ",profile=on" if self.profile else ""
-        return ["-plugin", f"{library},out={self.file}{profile}"]
+        options = [f"{name}=on" for name in ("profile", "whole") if getattr(self, name)]
+        return ["-plugin", ",".join([str(library), f"out={self.file}", *options])]
 
 
 @dataclass(frozen=True)

@@ -176,14 +176,14 @@ def test_apt_stays_inside_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_device_sees_an_arm_processor_and_merged_usr(tmp_path: Path) -> None:
     (tmp_path / "usr" / "lib").mkdir(parents=True)
     debian_root._merge_usr(tmp_path)
-    debian_root._write_cpuinfo(PI, tmp_path)
+    debian_root.write_cpuinfo(PI, tmp_path)
     text = (tmp_path / "proc" / "cpuinfo").read_text()
     assert text.count("CPU part\t: 0xd08") == text.count("processor\t:") == 4
     assert os.readlink(tmp_path / "lib") == "usr/lib"
 
 
 def test_a_32_bit_device_sees_a_32_bit_processor(tmp_path: Path) -> None:
-    debian_root._write_cpuinfo(ARMV7, tmp_path)
+    debian_root.write_cpuinfo(ARMV7, tmp_path)
     text = (tmp_path / "proc" / "cpuinfo").read_text()
     assert text.count("CPU part\t: 0xc07") == text.count("CPU architecture: 7") == 4
 
