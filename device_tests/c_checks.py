@@ -215,7 +215,7 @@ def run_board(
         EnvironmentMissing: a compiler or emulator is missing.
         GateFailed: the program does not compile, or the board dies or hangs.
     """
-    program = _build(board, bundle, task.options, cache, say)
+    program = build_probe(board, bundle, task.options, cache, say)
     say(f"{board.name}: {len(task.short)} vectors, {len(task.long)} clips")
     with tempfile.TemporaryDirectory(prefix="edge-ser-count-") as scratch:
         counter = Counter(Path(scratch, "counts"), cache) if board.emulator else None
@@ -224,7 +224,7 @@ def run_board(
             answers = interrogate(probe, task, plan)
             probe.exit()
         instructions = _instructions(counter, plan) if counter else None
-    return _report(
+    return board_report(
         board,
         task,
         answers,
@@ -260,7 +260,7 @@ def run_serial(
     say(f"{path}: {len(task.short)} vectors, {len(task.long)} clips")
     with open_serial(path, baud, plan.limit_seconds) as probe:
         answers = interrogate(probe, task, plan)
-    return _report(board, task, answers, speed=plan.burst_units / 2 / answers.burst_seconds)
+    return board_report(board, task, answers, speed=plan.burst_units / 2 / answers.burst_seconds)
 
 
 @dataclass(frozen=True)
@@ -301,19 +301,35 @@ def interrogate(probe: Probe, task: Task, plan: Plan) -> Answers:
     return Answers(hello, probe.memory(), tuple(failures), values, seconds)
 
 
-def _build(
+def build_probe(
     board: Board,
     bundle: Bundle,
     options: SourceOptions,
     cache: Path,
     say: Callable[[str], None],
+    flags: tuple[str, ...] = (),
 ) -> Program:
+    """The probe with the bundle's engine for a board.
+
+    Args:
+        board: what for.
+        bundle: open.
+        options: of `options_for` that board.
+        cache: folder for everything that is made once.
+        say: told before something slow.
+        flags: for the compiler, besides the target's optimisation.
+
+    Raises:
+        EnvironmentMissing: the compiler is not installed.
+        GateFailed: it refused the sources.
+        InputError: the target gets no C engine, or the engine cannot run the backbone.
+    """
     c = find_target(board.target).c
     if c is None:
         raise InputError(f"the target {board.target} gets no C engine", "choose another board")
     with tempfile.TemporaryDirectory(prefix="edge-ser-sources-") as scratch:
         write_sources(bundle, Path(scratch), options)
-        return build(board, Path(scratch), cache, options=(c.optimise,), say=say)
+        return build(board, Path(scratch), cache, options=(c.optimise, *flags), say=say)
 
 
 def _played(probe: Probe, expected: Expected) -> Reading:
@@ -354,7 +370,7 @@ def _largest(values: NDArray[np.float32], floats: NDArray[np.float32] | None) ->
     return float(np.abs(values - floats).max())
 
 
-def _report(
+def board_report(
     board: Board,
     task: Task,
     answers: Answers,
@@ -364,6 +380,7 @@ def _report(
     instructions: int | None = None,
     speed: float | None = None,
 ) -> BoardReport:
+    """What a board's answers to a task mean; the rest as in `BoardReport`."""
     return BoardReport(
         board=board.name,
         title=board.title,
