@@ -18,7 +18,7 @@ from device_tests.toolchains import Call
 from edge_ser.errors import GateFailed, InputError
 
 PROBE = "es_probe.c"
-_AROUND = {
+AROUND = {
     PROBE: ("es_text.c", "es_crc32.c", "es_measure.c"),
     "es_demo.c": ("es_text.c", "es_demo_clip.c"),
 }
@@ -116,7 +116,7 @@ def compile_flags(
     if transport not in board.transports:
         known = ", ".join(board.transports)
         raise InputError(f"{board.name} has no transport {transport!r}", f"it has: {known}")
-    device = (main, *_AROUND[main], *board.sources, _transport_source(board, transport))
+    device = (main, *AROUND[main], *board.sources, _transport_source(board, transport))
     files = (*engine, *(f"device/{name}" for name in device))
     flags = (*LANGUAGE, *options, *WARNINGS, *FOLDERS, *board.flags)
     if not board.bare:

@@ -157,10 +157,16 @@ class Probe:
     def exit(self) -> None:
         """End the device's program.
 
+        Its answer may be lost: a pseudo-terminal drops what waits when the emulator ends.
+
         Raises:
-            GateFailed: an emulator ended with another code than 0.
+            GateFailed: it answered something else, or an emulator ended with another code than 0.
         """
-        self._ask(b"X")
+        deadline = time.monotonic() + self._limit
+        self._send(b"X", deadline)
+        line = self._line(deadline, "X")
+        if line not in (None, "X"):
+            raise GateFailed(f"the device answered X with {line!r}")
         if self._process is not None and self._process.wait(self._limit) != 0:
             raise GateFailed(f"the program ended with code {self._process.returncode}")
 
@@ -181,6 +187,8 @@ class Probe:
         self._send(command, deadline)
         letter = chr(command[0])
         line = self._line(deadline, letter)
+        if line is None:
+            raise GateFailed(self._obituary(letter))
         answer = line.split(" ")
         if answer[0] == "E":
             raise GateFailed(f"the device refused {letter}: {line[2:]}")
@@ -195,14 +203,15 @@ class Probe:
             try:
                 left = left[os.write(self._to_device, left) :]
             except BrokenPipeError:
-                raise GateFailed(self._obituary(chr(command[0]))) from None
+                return  # it has ended; what it said last is still to be read
 
-    def _line(self, deadline: float, letter: str) -> str:
+    def _line(self, deadline: float, letter: str) -> str | None:
+        """The device's next line; None if it has ended."""
         while b"\n" not in self._received:
             self._wait([self._from_device], [], deadline, letter)
             piece = self._read_piece()
             if not piece:
-                raise GateFailed(self._obituary(letter))
+                return None
             self._received += piece
         line, self._received = self._received.split(b"\n", 1)
         return line.decode("ascii", "replace").rstrip("\r")

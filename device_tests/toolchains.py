@@ -47,8 +47,8 @@ class Call:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The whole environment to start it in."""
-        return {**os.environ, **self.variables}
+        """The whole environment to start it in; messages in English."""
+        return {**os.environ, "LC_ALL": "C", **self.variables}
 
 
 def missing_packages(boards: Iterable[Board]) -> list[str]:

@@ -25,7 +25,7 @@
 #include "es_text.h"
 #include "es_transport.h"
 
-#if defined(ES_FRONTEND_FIXED) && ES_FRONTEND_FIXED
+#if ES_FRONTEND_FIXED
 #define FRONTEND "fixed"
 #else
 #define FRONTEND "float"

@@ -10,9 +10,19 @@ extern uint32_t es_stack_top[];
 
 enum { FAULT_EXIT_CODE = 70 };
 
-static void on_fault(void)
+void es_fault(void);
+
+__attribute__((used)) void es_fault(void)
 {
     es_board_exit(FAULT_EXIT_CODE);
+}
+
+/* The stack pointer may be what caused the fault: start over with it. */
+__attribute__((naked)) static void on_fault(void)
+{
+    __asm__ volatile("ldr r0, =es_stack_top\n"
+                     "mov sp, r0\n"
+                     "bl es_fault");
 }
 
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
