@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expect-sha256", metavar="HEX", help="refuse a .tar.gz with another SHA-256"
     )
-    parser.add_argument("--engine", metavar="NAME", help="litert, tflite-runtime or onnxruntime")
+    parser.add_argument("--engine", metavar="NAME", help="litert, tflite-runtime, onnxruntime or c")
     parser.add_argument("--artefact", metavar="FILE", help="a model file of the bundle")
     parser.add_argument("--threads", type=int, default=1, help="of the model (default 1)")
 

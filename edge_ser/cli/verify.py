@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine",
         action="append",
         metavar="NAME",
-        help="litert, tflite-runtime or onnxruntime (repeatable); default: each one installed",
+        help="litert, tflite-runtime, onnxruntime or c (repeatable); default: each one installed",
     )
     parser.add_argument(
         "--expect-sha256",
