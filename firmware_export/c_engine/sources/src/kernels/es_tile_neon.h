@@ -39,6 +39,21 @@ static ES_INLINE int8x16_t es_repeat_four(const int8_t *x)
     return vreinterpretq_s8_u32(vdupq_n_u32(four));
 }
 
+/* The lower and the upper eight of two products: v * x + w * y. */
+static ES_INLINE int16x8_t es_low_products(int8x16_t v, int8x16_t x, int8x16_t w, int8x16_t y)
+{
+    return vmlal_s8(vmull_s8(vget_low_s8(v), vget_low_s8(x)), vget_low_s8(w), vget_low_s8(y));
+}
+
+static ES_INLINE int16x8_t es_high_products(int8x16_t v, int8x16_t x, int8x16_t w, int8x16_t y)
+{
+#ifdef __aarch64__
+    return vmlal_high_s8(vmull_high_s8(v, x), w, y);
+#else
+    return vmlal_s8(vmull_s8(vget_high_s8(v), vget_high_s8(x)), vget_high_s8(w), vget_high_s8(y));
+#endif
+}
+
 static ES_INLINE void es_add_products(es_sums *sums, int positions, const int8_t *x, int step,
                                       const int8_t *weights)
 {
@@ -53,12 +68,9 @@ static ES_INLINE void es_add_products(es_sums *sums, int positions, const int8_t
         const int8x16_t v = vld1q_s8(weights + 16 * i), w = vld1q_s8(weights + 64 + 16 * i);
         ES_UNROLL
         for (int p = 0; p < positions; p++) {
-            const int16x8_t low = vmlal_s8(vmull_s8(vget_low_s8(v), vget_low_s8(first[p])),
-                                           vget_low_s8(w), vget_low_s8(second[p]));
-            const int16x8_t high = vmlal_s8(vmull_s8(vget_high_s8(v), vget_high_s8(first[p])),
-                                            vget_high_s8(w), vget_high_s8(second[p]));
-            sums[p].two[2 * i] = vpadalq_s16(sums[p].two[2 * i], low);
-            sums[p].two[2 * i + 1] = vpadalq_s16(sums[p].two[2 * i + 1], high);
+            int32x4_t *two = sums[p].two + 2 * i;
+            two[0] = vpadalq_s16(two[0], es_low_products(v, first[p], w, second[p]));
+            two[1] = vpadalq_s16(two[1], es_high_products(v, first[p], w, second[p]));
         }
     }
 }
