@@ -22,10 +22,34 @@ typedef struct {
     es_real re, im;
 } es_complex;
 
-/* In place. z: ES_N_FFT / 2 pairs of neighbouring samples, in the order of es_bit_reversed. */
-void es_transform(es_complex *z);
+/* a * cosine + b * sine. */
+#if ES_FRONTEND_FIXED
+static inline es_real es_turned(es_real a, es_real cosine, es_real b, es_real sine)
+{
+    const int64_t sum = (int64_t)a * cosine + (int64_t)b * sine;
+    return (es_real)((sum + (INT64_C(1) << 29)) >> 30);
+}
+#else
+static inline es_real es_turned(es_real a, es_real cosine, es_real b, es_real sine)
+{
+    return a * cosine + b * sine;
+}
+#endif
 
-/* Twice the value of bin k (0 to ES_N_FFT / 2) of the real frame, from its packed transform. */
-es_complex es_double_bin(const es_complex *z, int k);
+/* In place. z: ES_N_FFT / 2 pairs of neighbouring samples, in the order of es_bit_reversed; the
+ * first result is repeated behind the last. */
+void es_transform(es_complex z[ES_N_FFT / 2 + 1]);
+
+/* Twice the value of bin k (0 to ES_N_FFT / 2) of the real frame, from its packed transform: the
+ * two real halves untangled. */
+static inline es_complex es_double_bin(const es_complex z[ES_N_FFT / 2 + 1], int k)
+{
+    const es_complex a = z[k], b = z[ES_N_FFT / 2 - k];
+    const es_real *turn = es_turn + 2 * k;
+    const es_real odd_re = a.im + b.im, odd_im = b.re - a.re;
+    const es_complex bin = { a.re + b.re + es_turned(odd_re, turn[0], odd_im, turn[1]),
+                             a.im - b.im + es_turned(odd_im, turn[0], -odd_re, turn[1]) };
+    return bin;
+}
 
 #endif

@@ -137,7 +137,7 @@ static int8_t code_of(int32_t octaves)
 
 void es_frontend_row(es_frontend *frontend, int8_t *codes)
 {
-    es_complex z[ES_N_FFT / 2];
+    es_complex z[ES_N_FFT / 2 + 1];
     uint32_t power[ES_N_FFT / 2 + 1];
     if (!frontend->level.fixed) {
         hear_hop(&frontend->level, frontend->heard + (ES_N_FFT - ES_HOP));

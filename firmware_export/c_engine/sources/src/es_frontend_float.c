@@ -49,13 +49,21 @@ static float variance_of(const es_level *level)
     return variance > 0.0f ? variance : 0.0f;
 }
 
+/* In two passes: the first is one of neighbours, which compilers vectorise. */
 static void load_frame(const es_frontend *frontend, es_complex *z)
 {
+    float frame[ES_N_FFT];
+    const float mean = frontend->level.mean;
     for (int i = 0; i < ES_N_FFT; i++) {
-        const float x = (float)frontend->heard[i] * (1.0f / FULL_SCALE) - frontend->level.mean;
-        es_complex *to = z + es_bit_reversed[i / 2];
-        *(i % 2 == 0 ? &to->re : &to->im) =
-            i < frontend->unheard ? 0.0f : x * es_window_float[i];
+        const float x = (float)frontend->heard[i] * (1.0f / FULL_SCALE) - mean;
+        frame[i] = x * es_window_float[i];
+    }
+    for (int i = 0; i < frontend->unheard; i++) {
+        frame[i] = 0.0f;
+    }
+    for (int i = 0; i < ES_N_FFT / 2; i++) {
+        const es_complex pair = { frame[2 * i], frame[2 * i + 1] };
+        z[es_bit_reversed[i]] = pair;
     }
 }
 
@@ -85,27 +93,43 @@ static int8_t code_of(float value)
     return (int8_t)(code < -128 ? -128 : code > 127 ? 127 : code);
 }
 
+/* Four times the squared magnitude of each bin. */
+static void load_power(const es_complex *z, float *power)
+{
+    for (int k = 0; k <= ES_N_FFT / 2; k++) {
+        const es_complex bin = es_double_bin(z, k);
+        power[k] = bin.re * bin.re + bin.im * bin.im;
+    }
+}
+
+static void load_energies(const float *power, float *energies)
+{
+    const float *weight = es_mel_float;
+    for (int band = 0; band < ES_MELS; band++) {
+        const float *bins = power + es_mel_first[band];
+        const int count = es_mel_count[band];
+        float energy = 0.0f;
+        for (int i = 0; i < count; i++) {
+            energy += *weight++ * bins[i];
+        }
+        energies[band] = energy;
+    }
+}
+
 void es_frontend_row(es_frontend *frontend, int8_t *codes)
 {
-    es_complex z[ES_N_FFT / 2];
-    float power[ES_N_FFT / 2 + 1]; /* four times the squared magnitude */
+    es_complex z[ES_N_FFT / 2 + 1];
+    float power[ES_N_FFT / 2 + 1], energies[ES_MELS];
     if (!frontend->level.fixed) {
         hear_hop(&frontend->level, frontend->heard + (ES_N_FFT - ES_HOP));
     }
     load_frame(frontend, z);
     es_transform(z);
-    for (int k = 0; k <= ES_N_FFT / 2; k++) {
-        const es_complex bin = es_double_bin(z, k);
-        power[k] = bin.re * bin.re + bin.im * bin.im;
-    }
+    load_power(z, power);
+    load_energies(power, energies);
     const float gain = 0.25f / (variance_of(&frontend->level) + ES_LEVEL_EPS);
-    const float *weight = es_mel_float;
     for (int band = 0; band < ES_MELS; band++) {
-        float energy = 0.0f;
-        for (int i = 0; i < es_mel_count[band]; i++) {
-            energy += *weight++ * power[es_mel_first[band] + i];
-        }
-        energy *= gain;
+        const float energy = energies[band] * gain;
         const float floored = energy > ES_LOG_FLOOR ? energy : ES_LOG_FLOOR;
         codes[band] = code_of(logarithm(floored) * ES_CODES_PER_OCTAVE + ES_CODE_OFFSET);
     }
