@@ -90,12 +90,16 @@ def test_a_fuzzer_finds_nothing(
     assert "Done" in said and "stat::" not in said.splitlines()[-1]
 
 
-@pytest.mark.parametrize("layout", ["plain", "dsp", "simd"])
-def test_cppcheck_finds_nothing(exported_bundle: Path, tmp_path: Path, layout: str) -> None:
-    written(exported_bundle, tmp_path, layout)
+@pytest.mark.parametrize(("layout", "defines"), VARIANTS)
+def test_cppcheck_finds_nothing(
+    exported_bundle: Path, tmp_path: Path, layout: str, defines: tuple[str, ...]
+) -> None:
+    files = written(exported_bundle, tmp_path, layout)
+    # The tables are numbers only, and tens of thousands of them take minutes.
+    code = [name for name in files if not name.endswith("es_model.c")]
     command = [program("cppcheck", "cppcheck"), "--std=c99", "--quiet", "--error-exitcode=1"]
-    command += ["--enable=warning,performance,portability", "--inline-suppr", "--force"]
-    command += ["--suppress=missingIncludeSystem", "-Iinclude", "-Isrc", "src"]
+    command += ["--enable=warning,performance,portability", "-D__GNUC__=12", *defines]
+    command += ["--suppress=missingIncludeSystem", "-Iinclude", "-Isrc", *code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
