@@ -168,7 +168,7 @@ class _Runner:
         report = _parse(output, output.stdout)
         if "checks" not in report:
             raise GateFailed(f"the device refused the bundle: {report.get('error')}")
-        return [_golden_check(entry) for entry in report["checks"]]
+        return [golden_check(entry) for entry in report["checks"]]
 
     def stream(self, audio: Path, bundle: Bundle) -> Check:
         """`edge-ser stream --file` on the device and here, reading by reading."""
@@ -186,7 +186,8 @@ class _Runner:
         )
 
 
-def _golden_check(entry: dict[str, Any]) -> Check:
+def golden_check(entry: dict[str, Any]) -> Check:
+    """One entry of what `edge-ser verify --json` prints."""
     return Check(
         engine=entry["engine"],
         version=entry["version"],

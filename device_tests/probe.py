@@ -94,6 +94,8 @@ class Probe:
         limit_seconds: for each answer.
         process: the emulator, if there is one: asked why it ended.
         errors: what it wrote to its standard error.
+        under_way: chunks sent ahead of their answers. More than one only where what waits is kept
+            for the device: a serial port would lose it.
     """
 
     def __init__(
@@ -103,13 +105,29 @@ class Probe:
         limit_seconds: float = DEFAULT_LIMIT_SECONDS,
         process: subprocess.Popen[bytes] | None = None,
         errors: IO[bytes] | None = None,
+        under_way: int = 1,
     ) -> None:
         self._from_device = from_device
         self._to_device = to_device
         self._limit = limit_seconds
         self._process = process
         self._errors = errors
+        self._under_way = under_way
         self._received = b""
+
+    def skip_to(self, wanted: str) -> None:
+        """Skip what is said before a line, e.g. by a login.
+
+        Args:
+            wanted: that line.
+
+        Raises:
+            GateFailed: it does not come.
+        """
+        deadline = time.monotonic() + self._limit
+        while (line := self._line(deadline, "")) != wanted:
+            if line is None:
+                raise GateFailed(self._obituary("nothing yet"))
 
     def hello(self) -> Hello:
         """Ask who is there."""
@@ -133,9 +151,16 @@ class Probe:
             samples: (n,) int16, 16 kHz.
             chunk: 1 to 512.
         """
-        for start in range(0, len(samples), chunk):
-            piece = samples[start : start + chunk]
-            self._ask(b"P" + struct.pack("<H", len(piece)) + piece.astype("<i2").tobytes())
+        pieces = [samples[start : start + chunk] for start in range(0, len(samples), chunk)]
+        commands = [
+            b"P" + struct.pack("<H", len(piece)) + piece.astype("<i2").tobytes() for piece in pieces
+        ]
+        for start in range(0, len(commands), self._under_way):
+            ahead = commands[start : start + self._under_way]
+            deadline = time.monotonic() + self._limit
+            self._send(b"".join(ahead), deadline)
+            for _ in ahead:
+                self._answer("P", deadline)
 
     def read(self) -> Reading:
         """The result so far."""
@@ -185,7 +210,9 @@ class Probe:
         """Send a command; the words of the answer after its letter."""
         deadline = time.monotonic() + self._limit
         self._send(command, deadline)
-        letter = chr(command[0])
+        return self._answer(chr(command[0]), deadline, words)
+
+    def _answer(self, letter: str, deadline: float, words: int = 0) -> list[str]:
         line = self._line(deadline, letter)
         if line is None:
             raise GateFailed(self._obituary(letter))
@@ -201,7 +228,8 @@ class Probe:
         while left:
             self._wait([], [self._to_device], deadline, chr(command[0]))
             try:
-                left = left[os.write(self._to_device, left) :]
+                # No more than fits for certain: a write that waits would know no limit.
+                left = left[os.write(self._to_device, left[: select.PIPE_BUF]) :]
             except BrokenPipeError:
                 return  # it has ended; what it said last is still to be read
 
@@ -257,13 +285,16 @@ class Probe:
 
 @contextmanager
 def start_probe(
-    command: Sequence[str], limit_seconds: float = DEFAULT_LIMIT_SECONDS
+    command: Sequence[str],
+    limit_seconds: float = DEFAULT_LIMIT_SECONDS,
+    under_way: int = 1,
 ) -> Iterator[Probe]:
     """A probe in a process of its own, ended with the context.
 
     Args:
         command: from `launch.run_command`.
         limit_seconds: for each answer.
+        under_way: see `Probe`.
     """
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -271,9 +302,8 @@ def start_probe(
         )
         assert process.stdin is not None and process.stdout is not None
         try:
-            yield Probe(
-                process.stdout.fileno(), process.stdin.fileno(), limit_seconds, process, errors
-            )
+            output, input_ = process.stdout.fileno(), process.stdin.fileno()
+            yield Probe(output, input_, limit_seconds, process, errors, under_way)
         finally:
             process.stdin.close()
             process.kill()
