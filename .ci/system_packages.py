@@ -94,6 +94,14 @@ PACKAGES = (
         "nodejs", "the device tests (Cortex-M0+, emulated in JavaScript)", programs=("node",)
     ),
     SystemPackage("npm", "the device tests (fetching that emulator)", programs=("npm",)),
+    SystemPackage(
+        "openssh-client", "the device tests (real devices)", programs=("ssh", "ssh-keygen")
+    ),
+    SystemPackage(
+        "openssh-server",
+        "the tests over ssh (installing it also starts this system's own ssh server)",
+        file_pattern="sbin/sshd",
+    ),
     SystemPackage("clang", "the C engine's fuzzing and sanitizers", programs=("clang",)),
     SystemPackage("cppcheck", "the C engine's static analysis", programs=("cppcheck",)),
     SystemPackage("pulseaudio", "the microphone test (a virtual one)", programs=("pulseaudio",)),
