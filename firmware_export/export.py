@@ -18,10 +18,11 @@ from typing import Any
 
 from calibration.cache import CalibrationCache
 from edge_ser import DIMENSIONS, SAMPLE_RATE, __version__
-from edge_ser.bundle import Manifest, open_bundle, pack
+from edge_ser.bundle import Bundle, Manifest, open_bundle, pack
 from edge_ser.bundle.manifest import (
     MANIFEST_NAME,
     SCHEMA_VERSION,
+    CEngineInfo,
     Figure,
     FileEntry,
     ModelInfo,
@@ -35,8 +36,14 @@ from edge_ser.students.cost import multiply_accumulates, parameter_count
 from edge_ser.students.wav2small import CHANNELS, RECEPTIVE_RADIUS, TIME_STRIDE, Wav2Small
 from firmware_export import drift_gate, gates, golden, provenance
 from firmware_export.artefacts import MODEL_FILES, write_models
+from firmware_export.c_handoff import write_c
+from firmware_export.c_handoff.binaries import require_toolchain
+from firmware_export.extras import write_extra
+from firmware_export.fit import require_fit
+from firmware_export.needs import needs_of
 from firmware_export.run_files import ReadmeValues, write_run_files
-from firmware_export.targets import Target, find_target
+from firmware_export.target import Target
+from firmware_export.targets import find_target
 from firmware_export.wheel import write_wheel
 
 WINDOW_SECONDS = 5.0
@@ -54,6 +61,7 @@ class ExportResult:
         sizes: model file -> bytes.
         drift: figures and the gate's verdict.
         golden_error: largest difference when the finished archive was run again.
+        memory: the manifest's figures.
     """
 
     folder: Path
@@ -62,6 +70,15 @@ class ExportResult:
     sizes: dict[str, int]
     drift: DriftReport
     golden_error: float
+    memory: dict[str, Figure]
+
+
+@dataclass(frozen=True)
+class _HandOff:
+    """What the target gets besides models, for the manifest."""
+
+    memory: dict[str, Figure]
+    c_engine: CEngineInfo | None
 
 
 def export_bundle(
@@ -73,6 +90,7 @@ def export_bundle(
     audio: Sequence[Path] = (),
     audio_clips: int = DEFAULT_AUDIO_CLIPS,
     with_run: bool = True,
+    with_binaries: bool = True,
     force: bool = False,
     keep_failed: bool = False,
     progress: bool = False,
@@ -86,19 +104,24 @@ def export_bundle(
         calibration: ranges of that checkpoint.
         audio: folders of real clips for the drift gate; probe clips without.
         audio_clips: at most this many of them.
-        with_run: whether `run/` (wheel, installer, README) goes in.
+        with_run: whether `run/` (wheel, installer, README) goes in where the target takes it.
+        with_binaries: whether `c/` gets a library and a program built for the target.
         force: replace an existing `out`.
         keep_failed: write the bundle although the drift gate fails; the manifest says so.
         progress: show bars on standard error.
 
     Raises:
-        InputError: unusable checkpoint, stale calibration, or `out` exists.
-        GateFailed: a file is too large, drift too high, or golden values do not repeat.
+        InputError: unusable checkpoint, a student that cannot run there, stale calibration, or
+            `out` exists.
+        EnvironmentMissing: the target's compiler or a converter is not installed.
+        GateFailed: a file or the engine is too large, drift too high, or golden values do not
+            repeat.
     """
     chosen = find_target(target)
     archive = out.with_name(out.name + ".tar.gz")
     _refuse_existing([out, archive], force)
     student, card = load_student(checkpoint)
+    chosen = require_possible(card["student"], student, chosen, with_binaries)
     calibration.check(card["weights_sha256"], student.config.frontend)
     clips = drift_gate.real_clips(audio, audio_clips)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -112,27 +135,54 @@ def export_bundle(
         with open_bundle(folder) as bundle:
             recorded = golden.record(bundle)
             report = drift_gate.measure_drift(bundle, checkpoint, clips, progress)
-        if not keep_failed:
-            drift_gate.require_pass(report)
+            if not keep_failed:
+                drift_gate.require_pass(report)
+            handed = _write_hand_off(bundle, folder, chosen, with_binaries)
         drift_files.write(report, folder)
-        if with_run:
+        if with_run and chosen.installer:
             _write_run(folder / "run", chosen, card, sizes, report)
-        _write_manifest(
-            folder,
-            dataclasses.replace(
-                manifest,
-                golden=recorded,
-                drift=drift_gate.summary(report),
-                files=_entries(folder),
-            ),
+        manifest = dataclasses.replace(
+            manifest,
+            golden=recorded,
+            drift=drift_gate.summary(report),
+            memory=manifest.memory | handed.memory,
+            c_engine=handed.c_engine,
+            files=_entries(folder),
         )
+        _write_manifest(folder, manifest)
         packed = Path(scratch, "bundle.tar.gz")
         sha256 = pack(folder, packed)
         with open_bundle(packed, sha256) as bundle:
             golden_error = golden.check(bundle)
         _move(folder, out)
         packed.replace(archive)
-    return ExportResult(out, archive, sha256, sizes, report, golden_error)
+    return ExportResult(out, archive, sha256, sizes, report, golden_error, manifest.memory)
+
+
+def require_possible(
+    name: str, student: Wav2Small, target: Target, with_binaries: bool = True
+) -> Target:
+    """Refuse what would fail after an hour of work.
+
+    Args:
+        name: of the student.
+        student: the network.
+        target: asked for.
+        with_binaries: whether something will be compiled for it.
+
+    Returns:
+        The target, without its C engine where only Python runtimes can run this student.
+
+    Raises:
+        InputError: the student cannot run there.
+        EnvironmentMissing: the target's compiler is not installed.
+    """
+    needs = needs_of(name, student)
+    require_fit(needs, target)
+    possible = dataclasses.replace(target, c=None) if needs.missing else target
+    if with_binaries:
+        require_toolchain(possible)
+    return possible
 
 
 def _refuse_existing(paths: Sequence[Path], force: bool) -> None:
@@ -195,6 +245,16 @@ def _memory(student: Wav2Small) -> dict[str, Figure]:
         "widest_layer_int8": Figure(values, "byte", "derived", how),
         "widest_layer_float32": Figure(4 * values, "byte", "derived", how),
     }
+
+
+def _write_hand_off(bundle: Bundle, folder: Path, target: Target, with_binaries: bool) -> _HandOff:
+    """What the target gets for a firmware or an app: `c/`, or a folder of its own."""
+    memory = write_extra(bundle, folder, target)
+    if target.c is None:
+        return _HandOff(memory, None)
+    made = write_c(bundle, folder, target, with_binaries)
+    gates.check_memory(bundle.manifest.name, target.name, made.memory)
+    return _HandOff(memory | made.memory, made.info)
 
 
 def _write_run(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from edge_ser.errors import InputError
 from firmware_export.needs import Needs, needs_of
 from firmware_export.target import Target
@@ -46,18 +44,6 @@ def require_fit(needs: Needs, target: Target) -> None:
             f"{needs.student} cannot run on {target.name}: {'; '.join(reasons)}",
             _way_out(needs, target),
         )
-
-
-def require_pair(checkpoint: Path, target: Target) -> None:
-    """`require_fit` for the student of a checkpoint.
-
-    Raises:
-        InputError: an unusable checkpoint, or an impossible pair.
-    """
-    from edge_ser.checkpoint import load_student
-
-    student, card = load_student(checkpoint)
-    require_fit(needs_of(card["student"], student), target)
 
 
 def nearest_target(needs: Needs) -> Target | None:

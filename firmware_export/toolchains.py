@@ -6,6 +6,7 @@ boards. All install from apt or pip. Builds are reproducible: see `REPRODUCIBLE`
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -103,13 +104,14 @@ def find_compiler(name: str) -> Compiler:
 
 
 def compiler_version(compiler: Compiler) -> str:
-    """Name and version, as its own first line has them.
+    """Name and version: of the Python package that brings it, or as its own first line has them.
 
     Raises:
         EnvironmentMissing: it does not run.
     """
-    first = run_compiler([*compiler.compile, "--version"], Path.cwd()).splitlines()[0].strip()
-    return f"zig's {first}" if compiler.module else first
+    if compiler.module:
+        return f"{compiler.module} {importlib.metadata.version(compiler.module)}"
+    return run_compiler([*compiler.compile, "--version"], Path.cwd()).splitlines()[0].strip()
 
 
 def run_compiler(command: Sequence[str | Path], folder: Path) -> str:

@@ -134,7 +134,13 @@ def exported_bundle(
     calibration = cache.load(path) if path.is_file() else _calibrate_on_probes(checkpoint)
     out = tmp_path_factory.mktemp("export") / "bundle"
     return export_bundle(
-        checkpoint, "rpi", out, calibration=calibration, with_run=False, keep_failed=True
+        checkpoint,
+        "rpi",
+        out,
+        calibration=calibration,
+        with_run=False,
+        with_binaries=False,
+        keep_failed=True,
     ).folder
 
 

@@ -56,9 +56,9 @@ def cache(dev_checkpoint: Path) -> CalibrationCache:
 def exported(
     dev_checkpoint: Path, cache: CalibrationCache, tmp_path_factory: pytest.TempPathFactory
 ) -> ExportResult:
-    """One whole export for rpi."""
+    """One whole export for rpi, but for its binaries (test_c_handoff.py has those)."""
     out = tmp_path_factory.mktemp("export") / "rpi"
-    return export_bundle(dev_checkpoint, "rpi", out, calibration=cache)
+    return export_bundle(dev_checkpoint, "rpi", out, calibration=cache, with_binaries=False)
 
 
 def test_bundle_opens_and_every_engine_repeats_its_golden_vectors(exported: ExportResult) -> None:
@@ -82,6 +82,7 @@ def test_contents_are_as_documented(exported: ExportResult) -> None:
         student = bundle.manifest.student
         models = bundle.manifest.models
     assert files >= MODEL_FILES | {"backbone.json", "drift.html", "drift.json", "run/install.sh"}
+    assert files >= {"c/README.md", "c/Makefile", "c/src/es_model.c", "c/include/edge_ser.h"}
     assert (student.parameters, student.time_stride, student.receptive_radius) == (72_477, 2, 12)
     assert student.macs_per_5s == pytest.approx(388.3e6, rel=1e-3)
     assert models["model.int8.tflite"].fixed_samples == 80_000
@@ -156,7 +157,9 @@ def test_an_existing_bundle_is_kept_unless_forced(
 ) -> None:
     before = exported.archive.read_bytes()
     with pytest.raises(InputError, match="exists") as caught:
-        export_bundle(dev_checkpoint, "rpi", exported.folder, calibration=cache)
+        export_bundle(
+            dev_checkpoint, "rpi", exported.folder, calibration=cache, with_binaries=False
+        )
     assert "--force" in caught.value.hint
     assert exported.archive.read_bytes() == before
 
@@ -171,7 +174,13 @@ def test_a_file_over_its_size_gate_fails_and_leaves_nothing(
     monkeypatch.setitem(gates.SIZE_GATES, "wav2small", {"model.int8.onnx": 1_000})
     monkeypatch.setattr(exporter, "write_models", _copy_models(exported.folder))
     with pytest.raises(GateFailed, match=r"model\.int8\.onnx has .* the gate is 1,000"):
-        export_bundle(dev_checkpoint, "rpi", tmp_path / "out" / "rpi", calibration=cache)
+        export_bundle(
+            dev_checkpoint,
+            "rpi",
+            tmp_path / "out" / "rpi",
+            calibration=cache,
+            with_binaries=False,
+        )
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -199,7 +208,9 @@ def test_drift_over_its_gate_fails_and_leaves_nothing(
     few = dict(list(probe_clips().items())[:2])
     monkeypatch.setattr(drift_gate, "probe_clips", lambda: few)
     with pytest.raises(GateFailed, match="drift gate failed") as caught:
-        export_bundle(moved, "rpi", tmp_path / "out" / "rpi", calibration=other)
+        export_bundle(
+            moved, "rpi", tmp_path / "out" / "rpi", calibration=other, with_binaries=False
+        )
     assert "max error" in str(caught.value)
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -221,7 +232,9 @@ def test_a_stale_cache_is_refused_before_any_work(
 ) -> None:
     stale = CalibrationCache(cache.ranges, "e" * 64, cache.frontend_sha256, (), "test", 0)
     with pytest.raises(InputError, match="stale") as caught:
-        export_bundle(dev_checkpoint, "rpi", tmp_path / "rpi", calibration=stale)
+        export_bundle(
+            dev_checkpoint, "rpi", tmp_path / "rpi", calibration=stale, with_binaries=False
+        )
     assert "--calibration-audio" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
@@ -236,15 +249,9 @@ def test_too_few_real_clips_are_refused_before_any_work(
             tmp_path / "rpi",
             calibration=cache,
             audio=[exported.folder / "golden"],
+            with_binaries=False,
         )
     assert list(tmp_path.iterdir()) == []
-
-
-def test_command_line_lists_targets(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["export", "--list-targets"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("rpi ")
-    assert lines[0].endswith("(aarch64; litert, tflite-runtime, onnxruntime)")
 
 
 @pytest.mark.parametrize(
@@ -276,6 +283,7 @@ def test_same_inputs_same_archive_in_another_process(
     cache.save(ranges)
     command = [sys.executable, "-m", "edge_ser", "export", "--target", "rpi", "--out", str(out)]
     command += ["--checkpoint", str(dev_checkpoint), "--calibration", str(ranges)]
+    command += ["--without-binaries"]
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=REPOSITORY, env=environment
@@ -309,6 +317,7 @@ def test_calibrated_and_gated_on_real_speech(
         audio=corpora,
         audio_clips=200,
         with_run=False,
+        with_binaries=False,
     )
     assert result.drift.verdict.passed and result.drift.verdict.ccc_judged
     manifest = json.loads((result.folder / "manifest.json").read_text())

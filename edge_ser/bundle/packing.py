@@ -15,6 +15,8 @@ from pathlib import Path
 from edge_ser.bundle.manifest import MANIFEST_NAME, Manifest
 from edge_ser.bundle.reader import open_bundle
 
+_PROGRAMS = (".sh", "/edge-ser-live")
+
 
 def archive_folder(manifest: Manifest) -> str:
     """The one folder inside the archive, e.g. "wav2small-rpi"."""
@@ -52,7 +54,7 @@ def _tar(contents: dict[str, bytes], prefix: str) -> bytes:
         for name, data in contents.items():
             member = tarfile.TarInfo(f"{prefix}/{name}")
             member.size = len(data)
-            member.mode = 0o755 if name.endswith(".sh") else 0o644
+            member.mode = 0o755 if name.endswith(_PROGRAMS) else 0o644
             tar.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
 

@@ -22,10 +22,12 @@ EXAMPLES = """\
       --calibration-audio corpus_a --calibration-audio corpus_b \\
       --licence corpus_a=CC0-1.0 --write-calibration run/wav2small.calibration.json
   edge-ser export --calibration-audio my_clips --compare-calibration
+  edge-ser export --target cortex-m4            C sources, library, demo firmware for qemu
   edge-ser export --list-targets
 
 exit codes: 0 exported and verified, 1 a size or drift gate failed (nothing is written
-without --keep-failed), 2 unusable option, file or stale calibration, 3 a package is missing
+without --keep-failed), 2 unusable option, file or stale calibration, or a student that cannot
+run on the target, 3 a package or compiler is missing
 """
 
 
@@ -51,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
     parser.add_argument(
         "--without-run", action="store_true", help="leave out run/ (wheel, installer, README)"
+    )
+    parser.add_argument(
+        "--without-binaries",
+        action="store_true",
+        help="only sources in c/: no library and program, no measured memory, no cross compiler",
     )
     _add_calibration(parser)
     _add_drift(parser)
@@ -163,6 +170,7 @@ def _export(args: argparse.Namespace, checkpoint: Path, calibration: Calibration
         audio=args.audio,
         audio_clips=args.audio_clips,
         with_run=not args.without_run,
+        with_binaries=not args.without_binaries,
         force=args.force,
         keep_failed=args.keep_failed,
         progress=True,
@@ -172,13 +180,10 @@ def _export(args: argparse.Namespace, checkpoint: Path, calibration: Calibration
 
 
 def _target_list() -> str:
+    from firmware_export.target_list import render
     from firmware_export.targets import TARGETS
 
-    width = max(map(len, TARGETS))
-    return "\n".join(
-        f"{t.name:<{width}}  {t.title} ({t.machine}; {', '.join(t.engines)})"
-        for t in TARGETS.values()
-    )
+    return render(TARGETS.values())
 
 
 def _shipped_checkpoint(student: str) -> Path:
@@ -206,8 +211,13 @@ def _calibration(args: argparse.Namespace, checkpoint: Path) -> CalibrationCache
         return load(args.calibration or cache_path(checkpoint))
     from calibration.calibrate import calibrate
     from edge_ser.checkpoint import load_student
+    from firmware_export.export import require_possible
+    from firmware_export.targets import find_target
 
     student, card = load_student(checkpoint)
+    if not args.write_calibration:
+        with_binaries = not args.without_binaries
+        require_possible(card["student"], student, find_target(args.target), with_binaries)
     candidates = _candidates(args)
     return calibrate(student, card["weights_sha256"], candidates, args.calibration_clips, args.seed)
 
@@ -239,6 +249,17 @@ def _compare(args: argparse.Namespace, checkpoint: Path) -> int:
     return 0
 
 
+def _memory_lines(result: ExportResult) -> list[str]:
+    """Of the C engine, where it was built."""
+    words = {"c_buffer": "RAM", "c_flash": "flash"}
+    found = [
+        f"{result.memory[name].value:,.0f} bytes of {word}"
+        for name, word in words.items()
+        if name in result.memory
+    ]
+    return [f"engine   C, {' and '.join(found)} (its stack not counted)"] if found else []
+
+
 def _summary(result: ExportResult) -> str:
     from firmware_export.drift_gate import one_sentence
 
@@ -251,6 +272,7 @@ def _summary(result: ExportResult) -> str:
             *sizes,
             f"drift    from the float model: {one_sentence(result.drift)}",
             *failures,
+            *_memory_lines(result),
             f"golden   repeated from the archive, largest difference {result.golden_error:.1e}",
             f"archive  {result.archive}",
             f"SHA-256  {result.sha256}",

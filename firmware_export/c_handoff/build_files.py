@@ -171,8 +171,8 @@ def _toolchain(target: Target, c: CBuild) -> dict[str, str]:
             f'set(CMAKE_C_ARCHIVE_CREATE "{" ".join(archiver)} qcD <TARGET> <OBJECTS>")',
             f'set(CMAKE_C_ARCHIVE_FINISH "{" ".join(archiver)} sD <TARGET>")',
         ]
-    if not target.linux:
-        lines.append("set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)")
+    # Nothing can be linked without a board's script, and zig would build a C library for the trial.
+    lines.append("set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)")
     return {
         "name": target.name,
         "compiler": c.compiler,

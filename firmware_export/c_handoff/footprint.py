@@ -18,12 +18,14 @@ from firmware_export.c_handoff.build_files import BARE_FLAGS
 from firmware_export.target import Target
 from firmware_export.toolchains import find_compiler, run_compiler
 
-_PROBE = """\
+_BUFFER = """\
 #include "es_internal.h"
-#include "kernels/es_kernel.h"
+unsigned char es_footprint[sizeof(edge_ser)];
+"""
 
-unsigned char es_footprint_buffer[sizeof(edge_ser)];
-const char es_footprint_kernels[] = ES_KERNELS;
+_KERNELS = """\
+#include "kernels/es_kernel.h"
+const char es_footprint[] = ES_KERNELS;
 """
 
 _API = (
@@ -70,7 +72,8 @@ def measure_footprint(folder: Path, target: Target) -> Footprint:
         GateFailed: the engine has globals that are written.
     """
     with tempfile.TemporaryDirectory(prefix="edge-ser-footprint-") as scratch:
-        kernels, buffer = _layout(folder, target, Path(scratch))
+        kernels = _compiled(_KERNELS, folder, target, Path(scratch)).rstrip(b"\0").decode()
+        buffer = len(_compiled(_BUFFER, folder, target, Path(scratch)))
         flash = None if target.linux else _flash(folder, target, Path(scratch))
     return Footprint(kernels, buffer, flash)
 
@@ -82,18 +85,17 @@ def _command(target: Target) -> list[str]:
     return [*compiler.compile, "-std=c99", target.c.optimise, *bare, *target.c.flags]
 
 
-def _layout(folder: Path, target: Target, scratch: Path) -> tuple[str, int]:
+def _compiled(text: str, folder: Path, target: Target, scratch: Path) -> bytes:
+    """Contents of the variable `es_footprint`, as the target's compiler lays it out."""
     source, result = scratch / "probe.c", scratch / "probe.o"
-    source.write_text(_PROBE)
+    source.write_text(text)
     flags = ("-ffp-contract=off", "-g0", "-Iinclude", "-Isrc", "-c")
     run_compiler([*_command(target), *flags, source, "-o", result], folder)
     elf = _elf(result)
-    symbols = _symbols(elf)
-    (buffer,) = symbols.get_symbol_by_name("es_footprint_buffer")
-    (name,) = symbols.get_symbol_by_name("es_footprint_kernels")
-    start, size = name["st_value"], name["st_size"]
-    data: bytes = elf.get_section(name["st_shndx"]).data()
-    return data[start : start + size].rstrip(b"\0").decode(), int(buffer["st_size"])
+    (symbol,) = _symbols(elf).get_symbol_by_name("es_footprint")
+    start, size = symbol["st_value"], symbol["st_size"]
+    section = elf.get_section(symbol["st_shndx"])
+    return bytes(section.data()[start : start + size])
 
 
 def _flash(folder: Path, target: Target, scratch: Path) -> int:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from edge_ser import DIMENSIONS
 from edge_ser.bundle.manifest import CEngineInfo, Figure, Manifest
 from firmware_export.c_handoff.binaries import LIBRARY, PREBUILT
 from firmware_export.c_handoff.build_files import program_of, run_command
@@ -58,7 +61,7 @@ def render_readme(facts: ReadmeFacts) -> str:
         "first": f"{info.first_seconds:g}",
         "running": _running(facts).rstrip(),
         "library": _library(facts),
-        "frontend_words": f"{_FRONTENDS[info.frontend]} unless the build says otherwise",
+        "frontend_words": f"{_FRONTENDS[info.frontend]}",
         "readings": _table(info.readings),
         "licence": SOFTWARE_LICENCE,
     }
@@ -84,7 +87,7 @@ def _numbers(facts: ReadmeFacts) -> str:
     rows += [
         f"| window | {info.window_seconds:g} s in blocks of {info.block_seconds:g} s |",
         f"| front-end | {_FRONTENDS[info.frontend]} |",
-        f"| weights | laid out for the {info.kernels or info.layout} kernels |",
+        f"| kernels | {info.kernels or 'not built'}, weights in the layout {info.layout} |",
         f"| arithmetic | about {per_second:.0f} million multiply-accumulates per second of sound "
         "(at most); `edge-ser device-test` counts instructions |",
     ]
@@ -119,16 +122,24 @@ def _packages(target: Target, demo: Demo) -> list[str]:
 
 def _library(facts: ReadmeFacts) -> str:
     if facts.info.compiler is None:
-        return ""
+        return "This bundle has sources only."
     return (
         f"`{PREBUILT}/{LIBRARY}` is the library as `make` builds it "
-        f"(`{' '.join(facts.info.flags)}`); the same compiler gives the same bytes. "
+        f"(`{' '.join(facts.info.flags)}`);\nthe same compiler gives the same bytes."
     )
 
 
 def _line(reading: TimedReading) -> str:
-    values = "  ".join(f"{value:.3f}" for value in reading.adv)
-    return f"{reading.seconds:.3f} s  {values}"
+    """As the demo prints it."""
+    values = zip(DIMENSIONS, map(_thousandths, reading.adv), strict=True)
+    return f"{reading.seconds:.3f} s" + "".join(f"  {name} {value}" for name, value in values)
+
+
+def _thousandths(value: float) -> str:
+    """Rounded in float32, as the demo does it."""
+    scaled = np.float32(value) * np.float32(1000)
+    whole = int(scaled + np.float32(-0.5 if value < 0 else 0.5))
+    return f"{'-' if whole < 0 else ''}{abs(whole) // 1000}.{abs(whole) % 1000:03}"
 
 
 def _table(readings: Mapping[str, tuple[float, float, float]]) -> str:
