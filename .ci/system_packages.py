@@ -57,6 +57,9 @@ PACKAGES = (
     SystemPackage("dpkg", "the device tests (unpacking arm64 packages)", programs=("dpkg-deb",)),
     SystemPackage("gcc", "the C engine", programs=("cc",)),
     SystemPackage("libc6-dev", "the C engine", file_pattern="include/stdio.h"),
+    SystemPackage("make", "the C hand-off of a bundle", programs=("make",)),
+    SystemPackage("cmake", "the C hand-off's CMake project", programs=("cmake",)),
+    SystemPackage("g++", "the C hand-off's Arduino example", programs=("c++",)),
     SystemPackage("gcc-arm-none-eabi", "the C engine on Cortex-M", programs=("arm-none-eabi-gcc",)),
     SystemPackage(
         "libnewlib-arm-none-eabi",
