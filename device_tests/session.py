@@ -1,5 +1,5 @@
 """One bundle on many devices: emulated systems with the Python runtimes, boards with the C engine,
-and real ones over a serial port.
+and real ones over ssh or a serial port.
 
 A device that fails does not end the session: its failure is its row.
 """
@@ -21,6 +21,10 @@ from device_tests.checks import DeviceReport
 from device_tests.devices import DEVICES, find_device
 from device_tests.rows import board_row, system_row
 from device_tests.set_up import set_up
+from device_tests.ssh_address import parse_address
+from device_tests.ssh_connection import SshOptions
+from device_tests.ssh_device import SshSettings, run_over_ssh
+from device_tests.ssh_report import SshReport
 from device_tests.sysroot import prepare
 from edge_ser.bundle import Bundle, open_bundle
 from edge_ser.drift.devices import DeviceRow
@@ -29,6 +33,7 @@ from firmware_export.targets import find_target
 
 ALL = "all"
 SERIAL = "serial:"
+SSH = "ssh://"
 
 REPORT_SCHEMA = 2
 
@@ -45,6 +50,7 @@ class Settings:
         stream: file for `stream --file` on systems; None takes a golden clip.
         board: of the table, which a serial device corresponds to.
         baud: of a serial port.
+        ssh: how real Linux devices are reached.
         say: told what goes on.
     """
 
@@ -55,6 +61,7 @@ class Settings:
     stream: Path | None
     board: str
     baud: int
+    ssh: SshOptions
     say: Callable[[str], None]
 
 
@@ -62,8 +69,8 @@ def chosen(names: Sequence[str], bundle: Bundle) -> list[str]:
     """Devices for the names on the command line.
 
     Args:
-        names: of systems, boards or "serial:PORT"; "all" for every board and the systems of the
-            bundle's target; none at all for what stands for that target.
+        names: of systems, boards, "ssh://..." or "serial:PORT"; "all" for every board and the
+            systems of the bundle's target; none at all for what stands for that target.
         bundle: says which target.
 
     Raises:
@@ -74,8 +81,7 @@ def chosen(names: Sequence[str], bundle: Bundle) -> list[str]:
         # The C engine's sources are written for each board; wheels run the bundle as it is.
         return [*(name for name in DEVICES if DEVICES[name].target == target), *BOARDS]
     for name in names:
-        if not name.startswith(SERIAL):
-            _known(name)
+        _check_name(name)
     if names:
         return list(dict.fromkeys(names))
     emulated = find_target(target).emulated
@@ -87,9 +93,13 @@ def chosen(names: Sequence[str], bundle: Bundle) -> list[str]:
     return list(emulated)
 
 
-def _known(name: str) -> None:
+def _check_name(name: str) -> None:
     """Systems are called after the Pi, boards after their core: the right table suggests."""
-    if name.startswith("rpi"):
+    if name.startswith(SERIAL):
+        return
+    if name.startswith(SSH):
+        parse_address(name)
+    elif name.startswith("rpi"):
         find_device(name)
     else:
         find_board(name)
@@ -116,22 +126,26 @@ class Session:
         bundle: name, target and SHA-256.
         systems: reports of systems with Python runtimes.
         boards: reports of boards with the C engine.
+        remote: reports of real devices over ssh.
     """
 
     bundle: dict[str, str]
-    systems: tuple[DeviceReport, ...]
-    boards: tuple[BoardReport, ...]
+    systems: tuple[DeviceReport, ...] = ()
+    boards: tuple[BoardReport, ...] = ()
+    remote: tuple[SshReport, ...] = ()
 
     @property
     def passed(self) -> bool:
         """Every device passed, and there was one."""
-        reports: list[DeviceReport | BoardReport] = [*self.systems, *self.boards]
+        reports: list[DeviceReport | BoardReport | SshReport] = [*self.systems, *self.boards]
+        reports += self.remote
         return bool(reports) and all(report.passed for report in reports)
 
     @property
     def rows(self) -> list[DeviceRow]:
         """For the drift report."""
-        return [*map(system_row, self.systems), *map(board_row, self.boards)]
+        real = [row for report in self.remote for row in report.rows]
+        return [*map(system_row, self.systems), *map(board_row, self.boards), *real]
 
     def to_dict(self) -> dict[str, Any]:
         """For `--report`."""
@@ -141,6 +155,7 @@ class Session:
             "passed": self.passed,
             "systems": [{**asdict(each), "passed": each.passed} for each in self.systems],
             "boards": [report.to_dict() for report in self.boards],
+            "remote": [report.to_dict() for report in self.remote],
             "note": "emulated devices: values and instruction counts are proven, durations are not",
         }
 
@@ -167,7 +182,8 @@ def run_session(names: Sequence[str], path: Path, settings: Settings) -> Session
             "target": bundle.manifest.target,
             "sha256": bundle.sha256,
         }
-    return Session(identity, systems, boards)
+    remote = tuple(_remote(name, path, settings) for name in names if name.startswith(SSH))
+    return Session(identity, systems, boards, remote)
 
 
 def _system(name: str, path: Path, settings: Settings) -> DeviceReport:
@@ -183,12 +199,23 @@ def _system(name: str, path: Path, settings: Settings) -> DeviceReport:
     )
 
 
+def _remote(name: str, path: Path, settings: Settings) -> SshReport:
+    over_ssh = SshSettings(
+        cache=settings.cache,
+        ssh=settings.ssh,
+        engines=settings.engines,
+        speech=settings.speech,
+        say=settings.say,
+    )
+    return run_over_ssh(parse_address(name), path, over_ssh)
+
+
 def _boards(names: Sequence[str], bundle: Bundle, settings: Settings) -> list[BoardReport]:
     speech = list(settings.speech) or c_checks.speech_of(bundle)
     tasks: dict[tuple[bool, Plan], Task] = {}
     reports = []
     for name in names:
-        if name in DEVICES:
+        if name in DEVICES or name.startswith(SSH):
             continue
         serial = name.startswith(SERIAL)
         board = find_board(settings.board if serial else name)

@@ -21,6 +21,7 @@ from device_tests.markdown import as_markdown
 from device_tests.record import record
 from device_tests.rows import board_row, figures
 from device_tests.session import Session, Settings, chosen, run_session
+from device_tests.ssh_connection import SshOptions
 from device_tests.vectors import clip_vectors, short_vectors
 from edge_ser.audio.corpus import read_corpus
 from edge_ser.audio.files import read_audio
@@ -183,7 +184,9 @@ def test_a_slow_emulator_gets_a_stated_subset() -> None:
 
 
 def settings(cache: Path, speech: Sequence[NDArray[np.float32]] = ()) -> Settings:
-    return Settings((), cache, None, tuple(speech), None, "cortex-m4", 115_200, lambda _: None)
+    return Settings(
+        (), cache, None, tuple(speech), None, "cortex-m4", 115_200, SshOptions(), lambda _: None
+    )
 
 
 def test_names_are_checked_before_any_work(exported_bundle: Path) -> None:
@@ -192,6 +195,8 @@ def test_names_are_checked_before_any_work(exported_bundle: Path) -> None:
             chosen(["host", "cortex-m5"], bundle)
         with pytest.raises(InputError, match="no device called 'rpi-arch64'"):
             chosen(["rpi-arch64"], bundle)
+        with pytest.raises(InputError, match="ssh"):
+            chosen(["ssh://"], bundle)
         everything = chosen(["all"], bundle)
         assert set(BOARDS) <= set(everything) and "rpi-aarch64" in everything
         assert set(chosen([], bundle)) >= {"rpi-aarch64", "cortex-a53", "cortex-a76"}
@@ -208,7 +213,7 @@ def test_a_session_reports_every_device(exported_bundle: Path, cache: Path) -> N
 
 
 def test_nothing_tested_is_not_passed() -> None:
-    assert not Session({}, (), ()).passed
+    assert not Session({}).passed
     assert not Session({}, (), (report_of(failures=("x",)),)).passed
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from device_tests.c_checks import BoardReport
     from device_tests.checks import Check, DeviceReport
     from device_tests.session import Session, Settings
+    from device_tests.ssh_report import SshReport
 
 EXAMPLES = """\
   edge-ser device-test bundles/wav2small-rpi            all that stands for the bundle's target
@@ -24,6 +25,7 @@ EXAMPLES = """\
   edge-ser device-test --device all --set-up            everything that needs a network, once
   edge-ser device-test bundles/wav2small-rpi.tar.gz --device rpi-aarch64 --engine litert
   edge-ser device-test bundles/wav2small-cortex-m4 --record       figures into the bundle
+  edge-ser device-test bundles/wav2small-rpi --device ssh://pi@raspberrypi.local     a real Pi
   edge-ser device-test --device serial:/dev/ttyACM0 --board cortex-m4    real, with the probe on it
   edge-ser device-test --device all --audio recordings --report devices.json --markdown devices.md
   edge-ser device-test --list
@@ -44,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="see --list (repeatable); `all`, or serial:PORT; default: those that stand for the "
-        "bundle's target",
+        help="see --list (repeatable); `all`, ssh://USER@HOST[:PORT][/FOLDER] or serial:PORT; "
+        "default: those that stand for the bundle's target",
     )
     parser.add_argument("--list", action="store_true", help="show the devices")
     parser.add_argument(
@@ -75,6 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baud", type=positive_int, default=115_200, help="of the serial port (115200)"
     )
+    parser.add_argument("--identity", type=Path, metavar="FILE", help="private key for ssh")
+    parser.add_argument("--known-hosts", type=Path, metavar="FILE", help="device's key for ssh")
     parser.add_argument(
         "--record",
         action="store_true",
@@ -121,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace) -> Settings:
     from device_tests.cached import default_cache
     from device_tests.session import Settings
+    from device_tests.ssh_connection import SshOptions
 
     return Settings(
         engines=tuple(args.engine),
@@ -130,6 +135,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         stream=args.file,
         board=args.board,
         baud=args.baud,
+        ssh=SshOptions(identity=args.identity, known_hosts=args.known_hosts),
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
 
@@ -152,8 +158,11 @@ def _list() -> str:
         for device in DEVICES.values()
     ]
     boards = [f"{board.name:<20} {board.title}; C engine" for board in BOARDS.values()]
-    serial = f"{'serial:PORT':<20} a real board with the probe firmware; --board, --baud"
-    return "\n".join([*systems, *boards, serial])
+    real = [
+        f"{'ssh://USER@HOST':<20} a real Linux device: runtimes, milliseconds, the C engine",
+        f"{'serial:PORT':<20} a real board with the probe firmware; --board, --baud",
+    ]
+    return "\n".join([*systems, *boards, *real])
 
 
 def _markdown(args: argparse.Namespace, session: Session) -> str:
@@ -177,6 +186,7 @@ def _record(path: Path, session: Session) -> str:
 def _text(session: Session) -> str:
     lines = [line for system in session.systems for line in _system(system)]
     lines += [line for board in session.boards for line in _board(board)]
+    lines += [line for report in session.remote for line in _remote(report)]
     lines.append("passed" if session.passed else "FAILED: a device computes other values")
     return "\n".join(lines)
 
@@ -205,6 +215,15 @@ def _system(system: DeviceReport) -> list[str]:
     device = system.device
     title = f"{device.title}, emulated by qemu {system.qemu} ({device.cpu})"
     return [title, *(_line(check) for check in system.checks)]
+
+
+def _remote(report: SshReport) -> list[str]:
+    from device_tests.ssh_report import latency_lines, machine_line
+
+    lines = [f"{report.address}: {machine_line(report.machine)}", *map(_line, report.checks)]
+    lines += [f"        {line}" for line in latency_lines(report)]
+    lines += _board(report.board) if report.board else []
+    return lines + [f"  --    {what}: {why}" for what, why in report.skipped.items()]
 
 
 def _line(check: Check) -> str:
