@@ -10,11 +10,7 @@
 #include "es_requantise_neon.h"
 
 #define ES_KERNELS "neon"
-#ifdef __aarch64__
-#define ES_TILE_POSITIONS 2
-#else
-#define ES_TILE_POSITIONS 1 /* 16 registers, not 32 */
-#endif
+#define ES_TILE_POSITIONS 1 /* more save loads, but compilers run out of registers */
 
 typedef struct {
     int32x4_t two[8]; /* of two channels each, two partial sums of each */
@@ -36,7 +32,12 @@ static ES_INLINE int8x16_t es_repeat_four(const int8_t *x)
 {
     uint32_t four;
     memcpy(&four, x, sizeof four);
-    return vreinterpretq_s8_u32(vdupq_n_u32(four));
+    int8x16_t repeated = vreinterpretq_s8_u32(vdupq_n_u32(four));
+#if defined(__aarch64__) && defined(__clang__)
+    /* Knowing that both halves are equal, clang moves upper halves of weights instead. */
+    __asm__("" : "+w"(repeated));
+#endif
+    return repeated;
 }
 
 /* The lower and the upper eight of two products: v * x + w * y. */
@@ -57,21 +58,15 @@ static ES_INLINE int16x8_t es_high_products(int8x16_t v, int8x16_t x, int8x16_t 
 static ES_INLINE void es_add_products(es_sums *sums, int positions, const int8_t *x, int step,
                                       const int8_t *weights)
 {
-    int8x16_t first[ES_TILE_POSITIONS], second[ES_TILE_POSITIONS];
+    const int8x16_t first = es_repeat_four(x), second = es_repeat_four(x + 4);
+    int32x4_t *two = sums->two;
+    (void)positions;
+    (void)step;
     ES_UNROLL
-    for (int p = 0; p < positions; p++) {
-        first[p] = es_repeat_four(x + p * step);
-        second[p] = es_repeat_four(x + p * step + 4);
-    }
-    ES_UNROLL
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++, two += 2) {
         const int8x16_t v = vld1q_s8(weights + 16 * i), w = vld1q_s8(weights + 64 + 16 * i);
-        ES_UNROLL
-        for (int p = 0; p < positions; p++) {
-            int32x4_t *two = sums[p].two + 2 * i;
-            two[0] = vpadalq_s16(two[0], es_low_products(v, first[p], w, second[p]));
-            two[1] = vpadalq_s16(two[1], es_high_products(v, first[p], w, second[p]));
-        }
+        two[0] = vpadalq_s16(two[0], es_low_products(v, first, w, second));
+        two[1] = vpadalq_s16(two[1], es_high_products(v, first, w, second));
     }
 }
 
