@@ -32,6 +32,11 @@ _SCRIPT = "; ".join(
 _ALSO_RUNS = {"armv7l": ("armv6l",)}
 """Programs for these machines run there too."""
 
+_X86_LEVELS = {
+    "x86-64-v2": {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"},
+    "x86-64-v3": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave", "sse4_2"},
+}
+
 
 @dataclass(frozen=True)
 class RemoteMachine:
@@ -116,3 +121,11 @@ def board_for(machine: RemoteMachine) -> str:
     if machine.machine == "armv7l":
         return "armv7" if {"neon", "vfpv4"} <= set(machine.features) else "armv6"
     return {"armv6l": "armv6", "x86_64": "host"}.get(machine.machine, "")
+
+
+def flags_for(machine: RemoteMachine) -> tuple[str, ...]:
+    """Flags of a C compiler for what the device has beyond what its board's build asks for."""
+    if machine.machine != "x86_64":
+        return ()
+    level = [name for name, needed in _X86_LEVELS.items() if needed <= set(machine.features)]
+    return (f"-march={level[-1]}",) if level else ()

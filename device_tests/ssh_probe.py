@@ -29,7 +29,7 @@ from device_tests.c_checks import (
 )
 from device_tests.probe import BURST_UNIT, Probe, start_probe
 from device_tests.ssh_connection import Connection, new_marker
-from device_tests.ssh_machine import RemoteMachine, board_for
+from device_tests.ssh_machine import RemoteMachine, board_for, flags_for
 from device_tests.versions import compiler_version
 from edge_ser import SAMPLE_RATE
 from edge_ser.bundle import Bundle
@@ -87,7 +87,7 @@ def run_probe(
         speed = _speed(probe)
         probe.exit()
     report = board_report(board, task, answers, compiler=compiler, speed=speed)
-    return dataclasses.replace(report, title=f"{machine.processor}, a build for {board.name}")
+    return dataclasses.replace(report, title=machine.processor)
 
 
 def _speed(probe: Probe) -> float:
@@ -112,22 +112,23 @@ def _put(
     say: Callable[[str], None],
 ) -> str:
     """Put the probe there; which compiler made it."""
+    flags = flags_for(machine)
     try:
-        built = build_probe(board, bundle, options_for(board), cache, say, ("-static",))
+        built = build_probe(board, bundle, options_for(board), cache, say, ("-static", *flags))
     except EnvironmentMissing:
         if not machine.compiler:
             raise
         return _compile_there(connection, machine, board, bundle, program)
     connection.send(built.path, program, "copying the probe")
     connection.succeed('chmod u+x "$1"', program, doing="copying the probe")
-    return f"{compiler_version(board, cache)} {' '.join(board.flags)}".strip()
+    return " ".join((compiler_version(board, cache), *board.flags, *flags))
 
 
 def _compile_there(
     connection: Connection, machine: RemoteMachine, board: Board, bundle: Bundle, program: str
 ) -> str:
     # The flags of zig are no other compiler's; an armv6 system's own compiler needs none.
-    flags = () if board.compiler == "zig" else board.flags
+    flags = () if board.compiler == "zig" else (*board.flags, *flags_for(machine))
     plain = dataclasses.replace(find_board("host"), flags=flags)
     with tempfile.TemporaryDirectory(prefix="edge-ser-sources-") as scratch:
         sources, archive = Path(scratch, "sources"), Path(scratch, "sources.tar")
@@ -147,4 +148,4 @@ def _compile_there(
         doing="compiling the engine",
     )
     version = connection.succeed("cc --version", doing="asking the compiler's version")
-    return f"{version.splitlines()[0]}, there {' '.join(flags)}".strip()
+    return " ".join((version.splitlines()[0], *flags, "(there)"))

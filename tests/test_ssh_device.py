@@ -28,7 +28,7 @@ from device_tests.ssh_address import SshAddress, parse_address
 from device_tests.ssh_connection import SshOptions, connect
 from device_tests.ssh_device import SshSettings, run_over_ssh
 from device_tests.ssh_live import PROGRAM
-from device_tests.ssh_machine import RemoteMachine, board_for, check_target, describe
+from device_tests.ssh_machine import RemoteMachine, board_for, check_target, describe, flags_for
 from device_tests.ssh_report import latency_lines, machine_line
 from edge_ser import __version__
 from edge_ser.bundle import open_bundle
@@ -297,6 +297,23 @@ def test_the_build_that_suits_a_machine(machine: RemoteMachine, board: str) -> N
     assert board_for(machine) == board
 
 
+V2 = ("cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3")
+V3 = ("abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe", "xsave")
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags"),
+    [
+        (pi("x86_64"), ()),
+        (pi("x86_64", *V2), ("-march=x86-64-v2",)),
+        (pi("x86_64", *V2, *V3), ("-march=x86-64-v3",)),
+        (pi("aarch64", "asimd"), ()),
+    ],
+)
+def test_what_a_processor_has_is_used(machine: RemoteMachine, flags: tuple[str, ...]) -> None:
+    assert flags_for(machine) == flags
+
+
 @pytest.mark.parametrize(
     ("machine", "target"),
     [("aarch64", "rpi"), ("armv7l", "rpi-armv7"), ("armv7l", "rpi-zero"), ("armv6l", "rpi-zero")],
@@ -514,7 +531,7 @@ def test_the_c_engine_is_compiled_there_where_it_cannot_be_here(
     (device.home / ".bashrc").write_text("echo welcome\n")
     report = run_over_ssh(device.address(), linux_bundle, settings(device))
     assert report.board is not None and report.board.passed
-    assert report.board.compiler.endswith("there")
+    assert report.board.compiler.endswith("(there)")
 
 
 @needs_sshd
