@@ -16,8 +16,7 @@
 #define ES_TILE_HEADER "es_tile_neon_dot.h"
 #elif ES_LAYOUT_SIMD && defined(__ARM_NEON)
 #define ES_TILE_HEADER "es_tile_neon.h"
-#elif ES_LAYOUT_SIMD && defined(__AVX2__)                                                      \
-    && ((defined(__AVX512VNNI__) && defined(__AVX512VL__)) || defined(__AVXVNNI__))
+#elif ES_LAYOUT_SIMD && defined(__AVX512VNNI__)
 #define ES_TILE_HEADER "es_tile_vnni.h"
 #define ES_UNSIGNED_ACTIVATIONS 1 /* convolutions multiply codes + 128; biases take that back */
 #elif ES_LAYOUT_SIMD && defined(__AVX2__)

@@ -61,7 +61,19 @@ static ES_INLINE __m256i es_sums_of_eight(const es_sums *sums, const int32_t *bi
                             _mm256_loadu_si256((const __m256i *)(bias + 8 * i)));
 }
 
-#include "es_block_avx2.h"
+static ES_INLINE void es_requantise_sums(const es_layer *layer, int channel, const es_sums *sums,
+                                         int positions, es_codes *codes)
+{
+    const int32_t *bias = layer->bias + channel;
+    const es_scaling first = es_scaling_of(layer, channel);
+    const es_scaling second = es_scaling_of(layer, channel + 8);
+    ES_UNROLL
+    for (int p = 0; p < positions; p++) {
+        codes[p] = es_narrow(layer, es_scale(es_sums_of_eight(sums + p, bias, 0), &first),
+                             es_scale(es_sums_of_eight(sums + p, bias, 1), &second));
+    }
+}
+
 #include "es_tile_block.h"
 
 #endif
