@@ -1,6 +1,7 @@
 """The machines that the C engine is compiled for and runs on here: bare boards and Linux cores.
 
-A table, no mechanism: how each is compiled, linked and emulated. All are emulated but `host`.
+A table, no mechanism: how each is compiled, linked and emulated; what it shares with its export
+target comes from there. All are emulated but `host`.
 Emulation shows values and counts instructions; it says nothing of speed.
 """
 
@@ -10,6 +11,7 @@ import difflib
 from dataclasses import dataclass
 
 from edge_ser.errors import InputError
+from firmware_export.targets import TARGETS
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,6 @@ class Board:
         return bool(self.script)
 
 
-_BARE = ("es_board_bare.c", "es_memory.c", "es_exit_semihosting.c")
-_CORTEX_M = (*_BARE, "es_start_cortexm.c")
-_RISCV = (*_BARE, "es_start_riscv.c")
 _POSIX = ("es_board_posix.c",)
 
 _HEADLESS = ("-display", "none", "-monitor", "none")
@@ -72,21 +71,29 @@ the program's end alone.
 """
 
 
-def _mps(
-    core: str, title: str, machine: str, floats: tuple[str, ...], script: str, uart_address: int
+def _bare(
+    name: str,
+    title: str,
+    uart: str,
+    uart_address: int,
+    emulator: tuple[str, ...] = (),
+    transports: tuple[str, ...] = tuple(CHANNELS),
 ) -> Board:
+    """A board that runs what its target is built as; qemu's command too unless told otherwise."""
+    target = TARGETS[name]
+    assert target.c is not None and target.demo is not None
     return Board(
-        name=f"cortex-{core}",
+        name=name,
         title=title,
-        target=f"cortex-{core}",
-        compiler="arm-none-eabi",
-        flags=("-mthumb", f"-mcpu=cortex-{core}", *floats),
-        emulator=("qemu-system-arm", "-M", machine, *_HEADLESS),
-        sources=_CORTEX_M,
-        script=script,
-        uart="es_transport_cmsdk.c",
+        target=name,
+        compiler=target.c.compiler,
+        flags=target.c.flags,
+        emulator=emulator or (*target.demo.emulator, *_HEADLESS),
+        sources=target.demo.sources,
+        script=target.demo.script,
+        uart=uart,
         uart_address=uart_address,
-        transports=tuple(CHANNELS),
+        transports=transports,
     )
 
 
@@ -97,69 +104,29 @@ def _linux(
 
 
 _AARCH64 = "aarch64-linux-gnu"
+_CMSDK = "es_transport_cmsdk.c"
 
 BOARDS: dict[str, Board] = {
     board.name: board
     for board in (
-        Board(
-            name="cortex-m0plus",
-            title="Cortex-M0+, RP2040 (rp2040js)",
-            target="cortex-m0plus",
-            compiler="arm-none-eabi",
-            flags=("-mthumb", "-mcpu=cortex-m0plus"),
+        _bare(
+            "cortex-m0plus",
+            "Cortex-M0+, RP2040 (rp2040js)",
+            "es_transport_pl011.c",
+            0x40034000,
             emulator=("rp2040js",),
-            sources=_CORTEX_M,
-            script="es_rp2040.ld",
-            uart="es_transport_pl011.c",
-            uart_address=0x40034000,
             transports=("uart",),
         ),
-        _mps("m3", "Cortex-M3, MPS2 AN385 (qemu)", "mps2-an385", (), "es_mps2.ld", 0x40004000),
-        _mps(
-            "m4",
-            "Cortex-M4 with FPU, MPS2 AN386 (qemu)",
-            "mps2-an386",
-            ("-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
-            "es_mps2.ld",
-            0x40004000,
-        ),
-        # Many M7 have a single-precision FPU only.
-        _mps(
-            "m7",
-            "Cortex-M7, MPS2 AN500 (qemu)",
-            "mps2-an500",
-            ("-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"),
-            "es_mps2.ld",
-            0x40004000,
-        ),
-        _mps(
-            "m33",
-            "Cortex-M33, MPS2 AN505 (qemu)",
-            "mps2-an505",
-            ("-mfloat-abi=hard",),
-            "es_an505.ld",
-            0x50200000,
-        ),
-        _mps(
-            "m55",
-            "Cortex-M55 with MVE, MPS3 AN547 (qemu)",
-            "mps3-an547",
-            ("-mfloat-abi=hard",),
-            "es_an547.ld",
-            0x59303000,
-        ),
-        Board(
-            name="rv32imc",
-            title="RISC-V rv32imc (ESP32-C3 class), virt (qemu)",
-            target="rv32imc",
-            compiler="riscv64-unknown-elf",
-            flags=("-march=rv32imc", "-mabi=ilp32"),
-            emulator=("qemu-system-riscv32", "-M", "virt", "-bios", "none", *_HEADLESS),
-            sources=_RISCV,
-            script="es_riscv_virt.ld",
-            uart="es_transport_ns16550.c",
-            uart_address=0x10000000,
-            transports=tuple(CHANNELS),
+        _bare("cortex-m3", "Cortex-M3, MPS2 AN385 (qemu)", _CMSDK, 0x40004000),
+        _bare("cortex-m4", "Cortex-M4 with FPU, MPS2 AN386 (qemu)", _CMSDK, 0x40004000),
+        _bare("cortex-m7", "Cortex-M7, MPS2 AN500 (qemu)", _CMSDK, 0x40004000),
+        _bare("cortex-m33", "Cortex-M33, MPS2 AN505 (qemu)", _CMSDK, 0x50200000),
+        _bare("cortex-m55", "Cortex-M55 with MVE, MPS3 AN547 (qemu)", _CMSDK, 0x59303000),
+        _bare(
+            "rv32imc",
+            "RISC-V rv32imc (ESP32-C3 class), virt (qemu)",
+            "es_transport_ns16550.c",
+            0x10000000,
         ),
         _linux(
             "cortex-a53",

@@ -48,7 +48,7 @@ class Demo:
     Attributes:
         sources: in the sources' `device` folder, besides the demo itself and its transport.
         script: linker script there.
-        emulator: command; the image follows. Empty if none installs from Debian.
+        emulator: qemu and its board, before further arguments; empty if Debian has no emulator.
         package: Debian package of the emulator.
         transport: source of what carries the demo's text, there.
         defines: arguments for the compiler that the transport needs.

@@ -20,8 +20,6 @@ _KIB, _MIB = 1024, 1024 * 1024
 _ALL_RUNTIMES = ("litert", "tflite-runtime", "onnxruntime")
 
 _BARE = ("es_board_bare.c", "es_memory.c", "es_exit_semihosting.c")
-_CONSOLE = ("-nographic", "-monitor", "none", "-serial", "none")
-_SEMIHOSTING = ("-semihosting-config", "enable=on,target=native")
 
 
 def _zig(triple: str, processor: str, layout: str) -> CBuild:
@@ -46,7 +44,7 @@ def _cortex_m(core: str, layout: str, chip: Chip, demo: Demo, *floats: str) -> T
 
 
 def _qemu(machine: str, script: str) -> Demo:
-    emulator = ("qemu-system-arm", "-M", machine, *_CONSOLE, *_SEMIHOSTING, "-kernel")
+    emulator = ("qemu-system-arm", "-M", machine)
     return Demo((*_BARE, "es_start_cortexm.c"), script, emulator, "qemu-system-arm")
 
 
@@ -155,10 +153,7 @@ _MICROCONTROLLERS = (
         demo=Demo(
             (*_BARE, "es_start_riscv.c"),
             "es_riscv_virt.ld",
-            (
-                *("qemu-system-riscv32", "-M", "virt", "-bios", "none"),
-                *(*_CONSOLE, *_SEMIHOSTING, "-kernel"),
-            ),
+            ("qemu-system-riscv32", "-M", "virt", "-bios", "none"),
             "qemu-system-misc",
         ),
     ),

@@ -313,6 +313,12 @@ def test_live_explains_what_it_cannot_read(host: Written, exported_bundle: Path)
         assert words in done.stderr
 
 
+def test_live_compiles_without_warnings(host: Written) -> None:
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+    command = ["cc", *flags, "-fsyntax-only", "-Iinclude", "-Isrc", "device/edge_ser_live.c"]
+    assert run_compiler(command, host.folder) == ""
+
+
 def test_live_options(host: Written) -> None:
     program = host.folder / "prebuilt" / LIVE
     assert live(program, b"", "--help").stdout.startswith(b"usage: edge-ser-live")

@@ -65,14 +65,6 @@ def test_what_verifies_a_target_here_is_for_it(target: Target) -> None:
     assert every == {board.name for board in boards}
 
 
-@pytest.mark.parametrize("name", [b.name for b in BOARDS.values() if b.bare])
-def test_a_bare_board_runs_what_its_target_is_built_as(name: str) -> None:
-    board, target = BOARDS[name], TARGETS[BOARDS[name].target]
-    assert target.c and target.demo
-    assert (board.compiler, board.flags) == (target.c.compiler, target.c.flags)
-    assert (board.sources, board.script) == (target.demo.sources, target.demo.script)
-
-
 @pytest.mark.parametrize(
     ("typed", "meant"), [("rpy", "rpi"), ("linux", "linux-x86_64"), ("cortex-m5", "cortex-m55")]
 )

@@ -24,6 +24,12 @@ DEMO_SOURCES = ("es_demo.c", "es_demo_clip.c", "es_text.c")
 BARE_FLAGS = ("-ffreestanding", "-fbuiltin", "-idirafter", "device/libc")
 """A C library's headers are used where there are any; small copies stay inline all the same."""
 
+_CONSOLE = (
+    *("-nographic", "-monitor", "none", "-serial", "none"),
+    *("-semihosting-config", "enable=on,target=native"),
+)
+"""qemu without a window; the demo's text comes to standard output."""
+
 _DESCRIPTION = "Arousal, dominance and valence of speech, from 16 kHz audio"
 
 _FORWARD = """\
@@ -67,7 +73,7 @@ def demo_sources(demo: Demo) -> tuple[str, ...]:
 
 def run_command(demo: Demo, program: str) -> str:
     """How the emulator runs the demo; empty if no Debian package has it."""
-    return " ".join((*demo.emulator, program)) if demo.emulator else ""
+    return " ".join((*demo.emulator, *_CONSOLE, "-kernel", program)) if demo.emulator else ""
 
 
 def write_build_files(folder: Path, project: Project) -> None:
