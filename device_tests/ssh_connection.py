@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device_tests.ssh_address import SshAddress
-from device_tests.ssh_failures import command_failure, connection_failure
+from device_tests.ssh_failures import command_failure, connection_failure, last_words
 from edge_ser.errors import EdgeSerError, EnvironmentMissing, GateFailed, InputError
 
 DEFAULT_LIMIT_SECONDS = 600.0
 _SSH_FAILED = 255
+"""ssh's exit code when it failed itself, and when the program there was killed by a signal."""
 _POLL_SECONDS = 0.05
 _QUIET_OPTIONS = (
     *("-T", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "ClearAllForwardings=yes"),
@@ -103,8 +104,8 @@ class Connection:
             limit_seconds: after which it is given up.
 
         Raises:
-            EdgeSerError: the connection broke, or the account runs no commands.
-            GateFailed: not done within the limit.
+            InputError: the account runs no commands.
+            GateFailed: the connection broke off, or the program was killed or not done in time.
         """
         marker = new_marker()
         command = self.command(script, *arguments, marker=marker)
@@ -118,11 +119,14 @@ class Connection:
                     f"{doing} on {self.host} was not done within {limit_seconds:g} s"
                 ) from error
         stdout, stderr = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        if done.returncode == _SSH_FAILED:
+            raise GateFailed(
+                f"{doing} broke off on {self.host}: {last_words(stderr)}",
+                "the connection was lost, or the device ended the program (for want of memory?)",
+            )
         before, found, printed = stdout.partition(f"{marker}\n")
         if found:
             return RemoteOutput(done.returncode, printed, stderr)
-        if done.returncode == _SSH_FAILED:
-            raise connection_failure(self.host, stderr)
         raise InputError(
             f"{self.host} runs no commands for this user: {(before + stderr).strip()[:200]!r}",
             "the account needs an ordinary login shell",

@@ -53,6 +53,8 @@ _REASONS = (
 """Words of ssh -> the sentence and the hint. The first that fits counts."""
 
 _DISK_FULL = "No space left on device"
+_NOT_EXECUTED = 126
+"""A shell's exit code for a program that is there and does not start."""
 
 
 def connection_failure(host: str, said: str) -> EdgeSerError:
@@ -84,6 +86,11 @@ def command_failure(host: str, doing: str, code: int, said: str) -> EdgeSerError
         return EnvironmentMissing(
             f"{host} has no space left for {doing}: {last_words(said)}",
             "free some, or name a folder on another disk: ssh://user@host/folder",
+        )
+    if code == _NOT_EXECUTED and "Permission denied" in said:
+        return InputError(
+            f"{host} does not execute programs in that folder: {last_words(said)}",
+            "it may be mounted without execution; name another: ssh://user@host/folder",
         )
     return GateFailed(f"{doing} failed on {host} with code {code}: {last_words(said)}")
 

@@ -78,6 +78,8 @@ def run_probe(
     task = make_task(bundle, board, FULL, speech)
     program = f"{folder}/probe"
     compiler = _put(connection, machine, board, bundle, program, cache, say)
+    # It ends at once without input: what does not run at all is told apart from what breaks off.
+    connection.succeed('exec "$1"', program, doing="starting the C engine")
     say(f"{connection.host}: {len(task.short)} vectors, {len(task.long)} clips")
     marker = new_marker()
     command = connection.command('exec "$1"', program, marker=marker)

@@ -397,6 +397,28 @@ def test_a_crash_of_the_devices_edge_ser(device: Server, linux_bundle: Path) -> 
 
 
 @needs_sshd
+def test_a_connection_that_breaks_off(device: Server, linux_bundle: Path) -> None:
+    """The server's process of this connection ends; the folder is removed over another one."""
+    device.provide(
+        "edge-ser",
+        f"[ $1 = --version ] && echo edge-ser {__version__} || exec kill -9 $PPID",
+    )
+    with pytest.raises(GateFailed, match="edge-ser verify broke off"):
+        run_over_ssh(device.address(), linux_bundle, settings(device))
+    assert device.leftovers == []
+
+
+@needs_sshd
+def test_a_connection_that_is_gone_does_not_come_back(device: Server) -> None:
+    with connect(device.address(), device.options) as connection:
+        (device.folder / "authorized_keys").unlink()
+        with pytest.raises(GateFailed, match="the end broke off"):
+            connection.run("kill -9 $PPID; sleep 5", doing="the end")
+        with pytest.raises(GateFailed, match=r"a test broke off .*Permission denied"):
+            connection.run("true", doing="a test")
+
+
+@needs_sshd
 def test_the_folder_of_the_address_is_used_and_left_empty(
     device: Server, linux_bundle: Path
 ) -> None:
@@ -520,6 +542,7 @@ def test_the_c_engine_without_anything_there(
 
 
 @needs_sshd
+@pytest.mark.slow
 def test_the_c_engine_is_compiled_there_where_it_cannot_be_here(
     device: Server, linux_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -535,6 +558,18 @@ def test_the_c_engine_is_compiled_there_where_it_cannot_be_here(
 
 
 @needs_sshd
+@pytest.mark.slow
+def test_a_folder_without_execution(
+    device: Server, linux_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh_probe, "FULL", FEW)
+    device.provide("chmod", "true")
+    with pytest.raises(EnvironmentMissing, match="does not execute programs in that folder"):
+        run_over_ssh(device.address(), linux_bundle, settings(device))
+
+
+@needs_sshd
+@pytest.mark.slow
 def test_a_probe_with_other_arithmetic_is_a_failure(
     device: Server, linux_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -567,6 +602,7 @@ def with_program(bundle: Path) -> None:
 
 
 @needs_sshd
+@pytest.mark.slow
 def test_the_program_in_the_bundle(bare_device: Server, linux_bundle: Path) -> None:
     with_program(linux_bundle)
     wanted = settings(bare_device, c_engine=False)
