@@ -62,6 +62,7 @@ def run_python(
         "PYTHONPATH": os.pathsep.join(str(path) for path in (*paths, sysroot.site)),
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",  # equal runs then execute equal instructions
     }
     emulator = device.family.emulator
     counting = counter.qemu_arguments([emulator]) if counter else []

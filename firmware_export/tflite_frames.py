@@ -105,11 +105,18 @@ def _resized_shapes(content: bytes, frames: int) -> dict[int, list[int]]:
     }
 
 
-def reference_interpreter(content: bytes) -> Any:
-    """LiteRT with the kernels that TFLite-Micro and the C engine equal; not allocated yet."""
+def reference_interpreter(content: bytes, keep_all: bool = False) -> Any:
+    """LiteRT with the kernels that TFLite-Micro and the C engine equal; not allocated yet.
+
+    Args:
+        content: of the TFLite file.
+        keep_all: keep every layer's output, so that it can be read after a run.
+    """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     with native_stderr_hidden():
         return Interpreter(
-            model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
+            model_content=content,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+            experimental_preserve_all_tensors=keep_all,
         )
