@@ -193,27 +193,39 @@ def test_the_readmes_example_compiles(write: Write, tmp_path: Path) -> None:
     run_compiler([*command, f"-I{folder}/include", "-c", "example.c"], tmp_path)
 
 
-@pytest.mark.parametrize("target", QUICK_WITH_C)
-def test_the_readme_shows_this_bundles_readings(target: Target, write: Write) -> None:
-    written = write(target)
+def check_readme(written: Written) -> None:
+    """Readings, sizes and commands of this hand-off are in it."""
     readme = (written.folder / "README.md").read_text()
-    for name, adv in written.made.info.readings.items():
+    made, target = written.made, written.target
+    for name, adv in made.info.readings.items():
         assert f"| {name} | " + " | ".join(f"{value:.6f}" for value in adv) in readme
+    for figure in made.memory.values():
+        assert f"{figure.value:,.0f} bytes" in readme
     assert f"for {target.title}" in readme.splitlines()[0]
     assert "5 s in blocks of 0.5 s" in readme
     assert ("make run" in readme) == bool(target.demo and target.demo.emulator)
-    assert "not measured: exported without binaries" in readme
     prose = [line for line in readme.splitlines() if not line.startswith(("|", "    "))]
     assert max(map(len, prose)) <= 120
+
+
+def test_sources_alone_say_that_they_are_alone(write: Write) -> None:
+    written = write(TARGETS["cortex-m4"])
+    check_readme(written)
+    assert (written.folder / "README.md").read_text().count("exported without binaries") == 3
+    assert not (written.folder / "prebuilt").exists()
+    info = written.made.info
+    assert (info.kernels, info.compiler, info.readings, written.made.memory) == (None, None, {}, {})
 
 
 def test_readings_are_those_of_a_fresh_engine(
     write: Write, clip: NDArray[np.int16], exported_bundle: Path
 ) -> None:
-    info = write(HOST).made.info
+    written = write(HOST, with_binaries=True)
+    info = written.made.info
     with open_bundle(exported_bundle) as bundle:
         assert set(info.readings) == set(bundle.manifest.golden.clips)
-    assert info.readings["excited-speech"] == write(HOST).engine().listen(clip)[-1].adv
+    assert info.readings["excited-speech"] == written.engine().listen(clip)[-1].adv
+    check_readme(written)
 
 
 # Built with this machine's compiler
@@ -233,7 +245,6 @@ def test_make_builds_the_library_and_the_program(host: Written) -> None:
     assert "c_flash" not in host.made.memory
     size = host.made.memory["c_buffer"].value
     assert 10_000 < size <= 64_000
-    assert f"{size:,.0f} bytes" in (host.folder / "README.md").read_text()
     words = -(-round(size) // 8)
     assert f"memory[{words}]" in (host.folder / "examples/Readings/Readings.ino").read_text()
 
@@ -468,10 +479,12 @@ def test_a_build_without_our_flags_gives_the_same_bits(
 
 def test_a_missing_compiler_is_named_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(EnvironmentMissing, match="no arm-none-eabi compiler") as caught:
+    with pytest.raises(EnvironmentMissing, match="library for cortex-m4") as caught:
         binaries.require_toolchain(TARGETS["cortex-m4"])
-    assert "gcc-arm-none-eabi" in caught.value.hint
-    assert "--without-binaries" in caught.value.hint
+    for missing in ("the compiler arm-none-eabi", "a C compiler for this machine", "make"):
+        assert missing in str(caught.value)
+    for package in ("gcc-arm-none-eabi", "libc6-dev", "make", "--without-binaries"):
+        assert package in caught.value.hint
 
 
 def test_a_target_without_c_needs_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -512,7 +525,9 @@ def test_readings_of_unknown_clips_are_refused(host: Written, exported_bundle: P
 @pytest.mark.device
 @pytest.mark.parametrize("target", FIRMWARE, ids=lambda target: target.name)
 def test_firmware_fits_its_gates(target: Target, write: Write) -> None:
-    memory = write(target, with_binaries=True).made.memory
+    written = write(target, with_binaries=True)
+    memory = written.made.memory
+    check_readme(written)
     assert memory["c_flash"].value <= 128_000
     assert memory["c_buffer"].value <= 64_000
     assert target.name in memory["c_flash"].how

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 from edge_ser.errors import EnvironmentMissing
+from edge_ser.runtime.c_compiler import find_compiler as host_compiler
 from firmware_export.c_handoff.build_files import program_of
 from firmware_export.target import Target
 from firmware_export.toolchains import find_compiler, run_compiler
@@ -17,28 +19,27 @@ from firmware_export.toolchains import find_compiler, run_compiler
 PREBUILT = "prebuilt"
 LIBRARY = "libedge_ser.a"
 
-_ONLY_SOURCES = "or export the sources alone: --without-binaries"
-
 
 def require_toolchain(target: Target) -> None:
     """Refuse to start an export whose end would fail.
 
     Raises:
-        EnvironmentMissing: the target's compiler or make is not installed.
+        EnvironmentMissing: names everything that is not installed.
     """
     if target.c is None:
         return
-    try:
-        find_compiler(target.c.compiler).require()
-    except EnvironmentMissing as error:
+    compiler = find_compiler(target.c.compiler)
+    missing = {
+        f"the compiler {compiler.name}": "" if compiler.present else compiler.install,
+        "a C compiler for this machine": "" if host_compiler() else find_compiler("host").install,
+        "make": "" if shutil.which("make") else "sudo apt-get install make",
+        "pyelftools": "" if find_spec("elftools") else "pip install 'edge-ser[cross]'",
+    }
+    lacking = {what: install for what, install in missing.items() if install}
+    if lacking:
         raise EnvironmentMissing(
-            f"{target.name}'s library is built at the export, and {error}",
-            f"{error.hint}; {_ONLY_SOURCES}",
-        ) from error
-    if shutil.which("make") is None:
-        raise EnvironmentMissing(
-            f"{target.name}'s library is built at the export, and there is no make here",
-            f"sudo apt-get install make; {_ONLY_SOURCES}",
+            f"the export builds a library for {target.name}, which needs {', '.join(lacking)}",
+            f"{'; '.join(lacking.values())}; or export the sources alone: --without-binaries",
         )
 
 

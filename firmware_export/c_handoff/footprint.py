@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_ser.errors import EnvironmentMissing, GateFailed
+from edge_ser.errors import GateFailed
 from firmware_export.c_handoff.binaries import LIBRARY, PREBUILT
 from firmware_export.c_handoff.build_files import BARE_FLAGS
 from firmware_export.target import Target
@@ -68,7 +68,7 @@ def measure_footprint(folder: Path, target: Target) -> Footprint:
         target: its `c` is set.
 
     Raises:
-        EnvironmentMissing: the toolchain fails, or pyelftools is not installed.
+        EnvironmentMissing: the toolchain fails.
         GateFailed: the engine has globals that are written.
     """
     with tempfile.TemporaryDirectory(prefix="edge-ser-footprint-") as scratch:
@@ -130,11 +130,6 @@ def _symbols(elf: Any) -> Any:
 
 
 def _elf(path: Path) -> Any:
-    try:
-        from elftools.elf.elffile import ELFFile
-    except ImportError as error:
-        raise EnvironmentMissing(
-            f"sizes on the target are read with pyelftools: {error}",
-            "pip install 'edge-ser[cross]'",
-        ) from error
+    from elftools.elf.elffile import ELFFile
+
     return ELFFile(io.BytesIO(path.read_bytes()))

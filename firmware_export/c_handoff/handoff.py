@@ -5,20 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_ser import SAMPLE_RATE
 from edge_ser.bundle import Bundle
 from edge_ser.bundle.manifest import CEngineInfo, Figure
 from firmware_export.c_handoff.binaries import build_binaries
 from firmware_export.c_handoff.build_files import Project, write_build_files, write_example
 from firmware_export.c_handoff.footprint import Footprint, measure_footprint
-from firmware_export.c_handoff.readings import HostEngine, golden_readings
+from firmware_export.c_handoff.readings import HostEngine, TimedReading, golden_readings
 from firmware_export.c_handoff.readme import ReadmeFacts, render_readme
-from firmware_export.c_handoff.tree import (
-    DEMO_CLIP,
-    demo_samples,
-    source_options,
-    write_tree,
-)
+from firmware_export.c_handoff.tree import demo_samples, source_options, write_tree
 from firmware_export.target import Target
 from firmware_export.toolchains import compiler_version, find_compiler
 
@@ -45,7 +39,8 @@ def write_c(bundle: Bundle, folder: Path, target: Target, with_binaries: bool = 
         bundle: open, with its golden clips.
         folder: of the bundle; `c/` is made in it.
         target: its `c` is set.
-        with_binaries: whether library and program are built and measured.
+        with_binaries: whether library and program are built and measured; nothing is compiled
+            otherwise, and readings are not known.
 
     Raises:
         InputError: the engine cannot run this backbone.
@@ -57,36 +52,53 @@ def write_c(bundle: Bundle, folder: Path, target: Target, with_binaries: bool = 
     options = source_options(bundle, target.c)
     files = write_tree(bundle, place, target, options)
     write_build_files(place, Project(target, bundle.manifest.name, files))
-    footprint = None
-    if with_binaries:
-        build_binaries(place, target)
-        footprint = measure_footprint(place, target)
-    write_example(place, footprint.buffer if footprint else None)
-    engine = HostEngine(place, files)
+    built = _build(bundle, place, target, files) if with_binaries else None
+    write_example(place, built.footprint.buffer if built else None)
     info = CEngineInfo(
         layout=target.c.layout,
-        kernels=footprint.kernels if footprint else None,
+        kernels=built.footprint.kernels if built else None,
         frontend=target.c.frontend,
-        compiler=compiler_version(find_compiler(target.c.compiler)) if footprint else None,
+        compiler=built.compiler if built else None,
         flags=(target.c.optimise, *target.c.flags),
         window_seconds=bundle.manifest.window_seconds,
         block_seconds=options.block_seconds,
         first_seconds=options.first_seconds,
-        readings=golden_readings(bundle, engine),
+        readings=built.golden if built else {},
     )
-    memory = _figures(footprint, target, info) if footprint else {}
-    sound = demo_samples(bundle, target)
-    facts = ReadmeFacts(
-        target=target,
-        manifest=bundle.manifest,
-        info=info,
-        memory=memory,
-        clip=DEMO_CLIP,
-        clip_seconds=len(sound) / SAMPLE_RATE,
-        clip_readings=engine.listen(sound),
-    )
+    memory = _figures(built.footprint, target, info) if built else {}
+    facts = ReadmeFacts(target, bundle.manifest, info, memory, built.demo if built else [])
     (place / "README.md").write_text(render_readme(facts), encoding="utf-8")
     return CHandoff(info, memory)
+
+
+@dataclass(frozen=True)
+class _Built:
+    """What is known once there are binaries.
+
+    Attributes:
+        compiler: of the target, name and version.
+        footprint: on the target.
+        golden: last reading of each golden clip.
+        demo: readings of the sound that the README shows.
+    """
+
+    compiler: str
+    footprint: Footprint
+    golden: dict[str, tuple[float, float, float]]
+    demo: list[TimedReading]
+
+
+def _build(bundle: Bundle, place: Path, target: Target, files: tuple[Path, ...]) -> _Built:
+    """For the target; and for this machine, to hear what the engine says."""
+    assert target.c is not None
+    build_binaries(place, target)
+    engine = HostEngine(place, files)
+    return _Built(
+        compiler_version(find_compiler(target.c.compiler)),
+        measure_footprint(place, target),
+        golden_readings(bundle, engine),
+        engine.listen(demo_samples(bundle, target)),
+    )
 
 
 def _figures(footprint: Footprint, target: Target, info: CEngineInfo) -> dict[str, Figure]:

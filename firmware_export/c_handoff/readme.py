@@ -13,10 +13,13 @@ from firmware_export.c_handoff.binaries import LIBRARY, PREBUILT
 from firmware_export.c_handoff.build_files import program_of, run_command
 from firmware_export.c_handoff.readings import TimedReading
 from firmware_export.c_handoff.templating import fill
+from firmware_export.c_handoff.tree import DEMO_CLIP, DEMO_SECONDS
 from firmware_export.provenance import SOFTWARE_LICENCE
 from firmware_export.target import Demo, Target
 from firmware_export.targets import BACKBONE_TFLITE
 from firmware_export.toolchains import find_compiler
+
+_UNKNOWN = "not known: exported without binaries"
 
 _FRONTENDS = {"float": "float32", "fixed": "fixed point"}
 
@@ -30,18 +33,14 @@ class ReadmeFacts:
         manifest: of the bundle, for student, version and cost.
         info: of the engine.
         memory: figures of the footprint; empty where nothing was built.
-        clip: name of the sound that the program's output is shown for.
-        clip_seconds: how much of it.
-        clip_readings: that output.
+        demo: what the program says of its sound (see tree.py); empty where nothing was built.
     """
 
     target: Target
     manifest: Manifest
     info: CEngineInfo
     memory: Mapping[str, Figure]
-    clip: str
-    clip_seconds: float
-    clip_readings: Sequence[TimedReading]
+    demo: Sequence[TimedReading]
 
 
 def render_readme(facts: ReadmeFacts) -> str:
@@ -83,7 +82,7 @@ def _numbers(facts: ReadmeFacts) -> str:
             "the API needs |"
         )
     if not memory:
-        rows.append("| RAM, flash | not measured: exported without binaries |")
+        rows.append(f"| RAM, flash | {_UNKNOWN} |")
     rows += [
         f"| window | {info.window_seconds:g} s in blocks of {info.block_seconds:g} s |",
         f"| front-end | {_FRONTENDS[info.frontend]} |",
@@ -98,13 +97,13 @@ def _numbers(facts: ReadmeFacts) -> str:
 
 def _running(facts: ReadmeFacts) -> str:
     target = facts.target
-    expected = "\n".join(f"    {_line(reading)}" for reading in facts.clip_readings)
+    expected = "\n".join(f"    {_line(reading)}" for reading in facts.demo)
     values = {
         "name": target.name,
-        "clip": facts.clip,
-        "seconds": f"{facts.clip_seconds:g}",
+        "clip": DEMO_CLIP,
+        "seconds": f"{DEMO_SECONDS:g}",
         "program": program_of(target),
-        "expected": expected,
+        "expected": expected or f"    {_UNKNOWN}",
         "native": "-march=native" if target.machine == "x86_64" else "-mcpu=native",
     }
     if target.demo is None:
@@ -143,6 +142,8 @@ def _thousandths(value: float) -> str:
 
 
 def _table(readings: Mapping[str, tuple[float, float, float]]) -> str:
+    if not readings:
+        return f"| {_UNKNOWN} | | | |"
     return "\n".join(
         f"| {name} | {' | '.join(f'{value:.6f}' for value in adv)} |"
         for name, adv in sorted(readings.items())
