@@ -64,7 +64,8 @@ refuse_32_bit() {
     fail 3 "this is a 32-bit operating system (kernel $machine, programs $bits-bit)." \
       "The runtime exists for 64-bit systems only. On a Raspberry Pi 3, 4, 5, 400, 500 or Zero 2 W," \
       "use 'Raspberry Pi OS (64-bit)': choose it in Raspberry Pi Imager and write the card again." \
-      "A Raspberry Pi 1, 2 (before v1.2), Zero or Zero W cannot run a 64-bit system."
+      "A Raspberry Pi 1, 2 (before v1.2), Zero or Zero W cannot run a 64-bit system; without Python" \
+      "it can: export with --target rpi-zero (rpi-armv7 for a 2) and run its c/prebuilt/edge-ser-live."
   fi
 }
 
