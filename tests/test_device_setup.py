@@ -57,7 +57,12 @@ def test_unknown_device_is_named_and_the_nearest_suggested() -> None:
 def test_list_shows_every_device(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["device-test", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [*DEVICES, *BOARDS, "ssh://USER@HOST", "serial:PORT"]
+    assert [line.split()[0] for line in lines] == [
+        *DEVICES,
+        *BOARDS,
+        "ssh://USER@HOST",
+        "serial:PORT",
+    ]
 
 
 def test_missing_programs_are_named_with_their_packages(
