@@ -28,37 +28,62 @@ static ES_INLINE es_sums es_start_sums(const int32_t *bias)
     return sums;
 }
 
-static ES_INLINE int8x16_t es_repeat_four(const int8_t *x)
+/* Four activations, again and again. Products of upper halves take the upper half of a register
+ * on aarch64; armv7 names halves, and has half as many registers. */
+#ifdef __aarch64__
+typedef int8x16_t es_repeated;
+
+static ES_INLINE es_repeated es_repeat_four(const int8_t *x)
 {
     uint32_t four;
     memcpy(&four, x, sizeof four);
-    int8x16_t repeated = vreinterpretq_s8_u32(vdupq_n_u32(four));
-#if defined(__aarch64__) && defined(__clang__)
+    es_repeated repeated = vreinterpretq_s8_u32(vdupq_n_u32(four));
+#ifdef __clang__
     /* Knowing that both halves are equal, clang moves upper halves of weights instead. */
     __asm__("" : "+w"(repeated));
 #endif
     return repeated;
 }
 
-/* The lower and the upper eight of two products: v * x + w * y. */
-static ES_INLINE int16x8_t es_low_products(int8x16_t v, int8x16_t x, int8x16_t w, int8x16_t y)
+static ES_INLINE int8x8_t es_half(es_repeated x)
 {
-    return vmlal_s8(vmull_s8(vget_low_s8(v), vget_low_s8(x)), vget_low_s8(w), vget_low_s8(y));
+    return vget_low_s8(x);
+}
+#else
+typedef int8x8_t es_repeated;
+
+static ES_INLINE es_repeated es_repeat_four(const int8_t *x)
+{
+    uint32_t four;
+    memcpy(&four, x, sizeof four);
+    return vreinterpret_s8_u32(vdup_n_u32(four));
 }
 
-static ES_INLINE int16x8_t es_high_products(int8x16_t v, int8x16_t x, int8x16_t w, int8x16_t y)
+static ES_INLINE int8x8_t es_half(es_repeated x)
+{
+    return x;
+}
+#endif
+
+/* The lower and the upper eight of two products: v * x + w * y. */
+static ES_INLINE int16x8_t es_low_products(int8x16_t v, es_repeated x, int8x16_t w, es_repeated y)
+{
+    return vmlal_s8(vmull_s8(vget_low_s8(v), es_half(x)), vget_low_s8(w), es_half(y));
+}
+
+static ES_INLINE int16x8_t es_high_products(int8x16_t v, es_repeated x, int8x16_t w, es_repeated y)
 {
 #ifdef __aarch64__
     return vmlal_high_s8(vmull_high_s8(v, x), w, y);
 #else
-    return vmlal_s8(vmull_s8(vget_high_s8(v), vget_high_s8(x)), vget_high_s8(w), vget_high_s8(y));
+    return vmlal_s8(vmull_s8(vget_high_s8(v), x), vget_high_s8(w), y);
 #endif
 }
 
 static ES_INLINE void es_add_products(es_sums *sums, int positions, const int8_t *x, int step,
                                       const int8_t *weights)
 {
-    const int8x16_t first = es_repeat_four(x), second = es_repeat_four(x + 4);
+    const es_repeated first = es_repeat_four(x), second = es_repeat_four(x + 4);
     int32x4_t *two = sums->two;
     (void)positions;
     (void)step;
