@@ -42,7 +42,7 @@ def system_row(report: DeviceReport) -> DeviceRow:
 
 def figures(row: DeviceRow) -> dict[str, Figure]:
     """What the manifest keeps of a row, by name."""
-    how = f"edge-ser device-test --device {row.device}; {row.what}"
+    how = f"edge-ser device-test, device {row.device}; {row.what}"
     if row.emulator:
         how += f"; {row.emulator}"
     measured = {

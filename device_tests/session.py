@@ -156,7 +156,7 @@ class Session:
             "systems": [{**asdict(each), "passed": each.passed} for each in self.systems],
             "boards": [report.to_dict() for report in self.boards],
             "remote": [report.to_dict() for report in self.remote],
-            "note": "emulated devices: values and instruction counts are proven, durations are not",
+            "note": "systems and boards are emulated: values and counts are proven, not durations",
         }
 
 
@@ -204,6 +204,7 @@ def _remote(name: str, path: Path, settings: Settings) -> SshReport:
         cache=settings.cache,
         ssh=settings.ssh,
         engines=settings.engines,
+        c_engine=not settings.engines,
         speech=settings.speech,
         say=settings.say,
     )
