@@ -3,7 +3,7 @@
 #define ES_COMPILER_H
 
 #if defined(__GNUC__)
-/* Tiles are compiled into the loops over them, so that what does not change is kept in registers. */
+/* Tiles are compiled into the loops over them: what does not change is kept in registers. */
 #define ES_INLINE inline __attribute__((always_inline))
 /* Short loops over registers have to vanish, at any level of optimisation. */
 #define ES_UNROLL _Pragma("GCC unroll 16")
