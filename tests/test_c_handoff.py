@@ -13,14 +13,16 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bundle_fixtures import entries, stand_in_manifest, write_manifest
 from numpy.typing import NDArray
 
-from edge_ser.bundle import open_bundle
+from edge_ser.bundle import open_bundle, pack
 from edge_ser.bundle.golden import read_clip
 from edge_ser.bundle.manifest import CEngineInfo, Manifest
 from edge_ser.errors import BundleRefused, EnvironmentMissing
@@ -517,6 +519,20 @@ def test_readings_of_unknown_clips_are_refused(host: Written, exported_bundle: P
     info: CEngineInfo = dataclasses.replace(host.made.info, readings={"other": (0.0, 0.0, 0.0)})
     with open_bundle(exported_bundle) as bundle, pytest.raises(BundleRefused, match="unknown clip"):
         dataclasses.replace(bundle.manifest, c_engine=info)
+
+
+def test_the_program_can_be_started_from_the_unpacked_archive(
+    stand_in: Path, tmp_path: Path
+) -> None:
+    program = stand_in / "c" / "prebuilt" / LIVE
+    program.parent.mkdir(parents=True)
+    program.write_bytes(b"#!/bin/sh\n")
+    write_manifest(stand_in, stand_in_manifest(entries(stand_in)))
+    pack(stand_in, tmp_path / "bundle.tar.gz")
+    with tarfile.open(tmp_path / "bundle.tar.gz") as archive:
+        modes = {Path(member.name).name: member.mode for member in archive}
+    assert modes[LIVE] == modes["install.sh"] == 0o755
+    assert modes["tone.wav"] == 0o644
 
 
 # With every target's compiler, under qemu

@@ -27,6 +27,7 @@ pytest.importorskip("litert_torch", reason="the export needs the 'export' extra"
 from firmware_export import drift_gate, gates
 from firmware_export import export as exporter
 from firmware_export.export import ExportResult, export_bundle
+from firmware_export.extras import EXTRAS
 from firmware_export.probes import probe_clips
 from firmware_export.wheel import write_wheel
 
@@ -148,7 +149,9 @@ def test_wheel_bytes_are_reproducible(tmp_path: Path) -> None:
 
 def test_nothing_of_the_exporting_machine_is_in_the_bundle(exported: ExportResult) -> None:
     home = str(REPOSITORY).encode()
-    for name in ("manifest.json", "drift.json", "drift.html", "run/README.md", *MODEL_FILES):
+    with open_bundle(exported.folder) as bundle:
+        own = [name for name in bundle.manifest.files if not name.endswith(".whl")]
+    for name in ("manifest.json", *own):
         assert home not in (exported.folder / name).read_bytes(), name
 
 
@@ -273,6 +276,64 @@ def test_unusable_options_are_explained(
 ) -> None:
     assert main(["export", *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def _export_for(
+    target: str,
+    exported: ExportResult,
+    checkpoint: Path,
+    cache: CalibrationCache,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> ExportResult:
+    """A whole export but for the conversion, which is the same for every target."""
+    few = dict(list(probe_clips().items())[:2])
+    monkeypatch.setattr(exporter, "write_models", _copy_models(exported.folder))
+    monkeypatch.setattr(drift_gate, "probe_clips", lambda: few)
+    return export_bundle(checkpoint, target, out, calibration=cache, keep_failed=True)
+
+
+@pytest.mark.device
+def test_a_microcontroller_gets_firmware_and_no_python(
+    exported: ExportResult,
+    dev_checkpoint: Path,
+    cache: CalibrationCache,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "bundle"
+    result = _export_for("cortex-m4", exported, dev_checkpoint, cache, out, monkeypatch)
+    with open_bundle(result.archive, result.sha256) as bundle:
+        manifest = bundle.manifest
+        assert verify_bundle(bundle, ("litert",)).verified
+    folders = {name.split("/")[0] for name in manifest.files if "/" in name}
+    assert folders == {"c", "golden"}
+    assert {"c/prebuilt/libedge_ser.a", "c/prebuilt/edge-ser-demo.elf"} <= set(manifest.files)
+    assert manifest.memory["c_flash"].value <= 128_000
+    assert manifest.memory["c_buffer"].value <= 64_000
+    assert manifest.c_engine and manifest.c_engine.layout == "dsp"
+    assert result.memory == manifest.memory
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["android", "tflm", "ethos-u55"])
+def test_other_hand_offs_have_folders_of_their_own(
+    target: str,
+    exported: ExportResult,
+    dev_checkpoint: Path,
+    cache: CalibrationCache,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "bundle"
+    result = _export_for(target, exported, dev_checkpoint, cache, out, monkeypatch)
+    extra = EXTRAS[target]
+    with open_bundle(result.archive) as bundle:
+        names = set(bundle.manifest.files)
+        assert bundle.manifest.c_engine is None
+        assert verify_bundle(bundle, ("litert",)).verified
+    assert {name.split("/")[0] for name in names if "/" in name} == {extra.folder, "golden"}
+    assert f"{extra.folder}/README.md" in names
 
 
 @pytest.mark.slow
