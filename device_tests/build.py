@@ -20,6 +20,7 @@ from edge_ser.errors import GateFailed, InputError
 PROBE = "es_probe.c"
 AROUND = {
     PROBE: ("es_text.c", "es_crc32.c", "es_measure.c"),
+    "es_own.c": ("es_text.c", "es_crc32.c", "es_measure.c"),
     "es_demo.c": ("es_text.c", "es_demo_clip.c"),
 }
 """Programs of the `device` folder and what else each is made of there."""

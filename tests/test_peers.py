@@ -21,7 +21,7 @@ from device_tests.cached import default_cache
 from device_tests.devices import DEVICES
 from device_tests.emulator import Output
 from device_tests.host_tools import missing_packages
-from device_tests.peers import bakenn_boards, linux_runtimes, measure
+from device_tests.peers import bakenn_boards, linux_runtimes, measure, own_engine
 from device_tests.peers.bakenn_boards import measure_bakenn
 from device_tests.peers.conv_model import MACS, conv_model
 from device_tests.peers.linux_runtimes import Core, measure_runtime, prepare_core
@@ -179,13 +179,15 @@ def test_without_bakenn_its_rows_are_absent(
     monkeypatch.setattr(toolchains, "require", lambda boards: None)
     monkeypatch.setattr(importlib.metadata, "version", absent)
     monkeypatch.setattr(linux_runtimes, "prepare_core", no_system)
-    found = measure.measure_peers(bundle, tmp_path, say=lambda line: None)
+    monkeypatch.setattr(own_engine, "measure_own", no_system)
+    found = measure.measure_all(bundle, tmp_path, say=lambda line: None)
     assert found.rows == ()
     assert found.absent == (
-        "peers on cortex-m4: bakenn is not installed (pip install 'edge-ser[peers]')",
-        "peers on cortex-m55: bakenn is not installed (pip install 'edge-ser[peers]')",
-        "peers on cortex-a53: there is no qemu (install it)",
-        "peers on cortex-a76: there is no qemu (install it)",
+        *(f"C engine on {core}: there is no qemu (install it)" for core in own_engine.CORES),
+        "bakenn on cortex-m4: bakenn is not installed (pip install 'edge-ser[peers]')",
+        "bakenn on cortex-m55: bakenn is not installed (pip install 'edge-ser[peers]')",
+        "LiteRT and ONNX Runtime on cortex-a53: there is no qemu (install it)",
+        "LiteRT and ONNX Runtime on cortex-a76: there is no qemu (install it)",
     )
     assert [work.macs for work in found.works] == [MACS, 75_120_500]
 

@@ -1,4 +1,4 @@
-"""All peers on both networks: the rows that the C engine is held against."""
+"""The C engine and all its peers on both networks, by the same means."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from device_tests.peers import bakenn_boards, linux_runtimes
+from device_tests.peers import bakenn_boards, linux_runtimes, own_engine
 from device_tests.peers.workloads import Workload, backbone_workload, conv_workload
 from edge_ser.bench.c_engine import CBench, Row, Work
 from edge_ser.bundle import Bundle
@@ -18,13 +18,13 @@ def workloads(bundle: Bundle) -> list[Workload]:
     return [conv_workload(), backbone_workload(bundle)]
 
 
-def measure_peers(
+def measure_all(
     bundle: Bundle,
     cache: Path,
     mirror: str | None = None,
     say: Callable[[str], None] = print,
 ) -> CBench:
-    """Measure every peer that can be measured here.
+    """Measure the engine and every peer that can be measured here.
 
     Args:
         bundle: open; its backbone is one of the networks.
@@ -33,23 +33,24 @@ def measure_peers(
         say: told what goes on.
 
     Returns:
-        Rows of all peers; what is not installed is listed as absent.
+        Rows of all; what is not installed is listed as absent.
 
     Raises:
-        GateFailed: a peer crashes or computes something else.
+        GateFailed: one crashes or computes something else.
     """
     measurer = _Measurer(bundle, workloads(bundle), cache, mirror, say)
     steps = [
-        *((measurer.bakenn, core) for core in bakenn_boards.CORES),
-        *((measurer.linux, core) for core in linux_runtimes.CORES),
+        *(("C engine", measurer.own, core) for core in own_engine.CORES),
+        *(("bakenn", measurer.bakenn, core) for core in bakenn_boards.CORES),
+        *(("LiteRT and ONNX Runtime", measurer.linux, core) for core in linux_runtimes.CORES),
     ]
     rows: list[Row] = []
     absent: list[str] = []
-    for measure, core in steps:
+    for who, measure, core in steps:
         try:
             rows += measure(core)
         except EnvironmentMissing as error:
-            absent.append(f"peers on {core}: {error} ({error.hint})")
+            absent.append(f"{who} on {core}: {error} ({error.hint})")
     works = tuple(Work(each.name, each.title, each.macs) for each in measurer.workloads)
     return CBench(works, tuple(rows), tuple(absent))
 
@@ -63,6 +64,14 @@ class _Measurer:
     cache: Path
     mirror: str | None
     say: Callable[[str], None]
+
+    def own(self, core: str) -> list[Row]:
+        """The C engine."""
+        rows = []
+        for workload in self.workloads:
+            self.say(f"{core}: {workload.name}, C engine")
+            rows.append(own_engine.measure_own(workload, self.bundle, core, self.cache, self.say))
+        return rows
 
     def bakenn(self, core: str) -> list[Row]:
         """Bakenn on a board."""

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edge_ser.bench.streaming import Streaming
+
 REPORT_SCHEMA = 1
 ENGINE = "edge-ser C"
 
@@ -119,11 +121,19 @@ class CBench:
         works: what was run.
         rows: in the order of measuring.
         absent: what could not be measured, with reasons.
+        streaming: times on this machine; None where they were not taken.
     """
 
     works: tuple[Work, ...]
     rows: tuple[Row, ...]
     absent: tuple[str, ...] = ()
+    streaming: Streaming | None = None
+
+    @property
+    def met(self) -> bool:
+        """Every goal that could be judged is met, streaming included."""
+        faster = self.streaming is None or self.streaming.ratio > 1
+        return faster and all(judgement.met for judgement in self.judgements())
 
     def judgements(self) -> list[Judgement]:
         """The goals that this run can judge: those whose peer and engine were both measured."""
@@ -168,6 +178,7 @@ def as_text(bench: CBench) -> str:
         lines += [_aligned(row, widths) for row in rows]
         lines.append("")
     lines += [f"  {judgement}" for judgement in bench.judgements()]
+    lines += [f"  {bench.streaming}"] if bench.streaming else []
     lines += [f"  left out: {line}" for line in bench.absent]
     return "\n".join(lines)
 
@@ -182,8 +193,39 @@ def as_markdown(bench: CBench) -> str:
         lines += [f"| {' | '.join(row)} |" for row in rows]
         lines.append("")
     lines += [f"- {judgement}" for judgement in bench.judgements()]
+    lines += [f"- {bench.streaming}"] if bench.streaming else []
     lines += [f"- left out: {line}" for line in bench.absent]
     return "\n".join(lines) + "\n"
+
+
+def as_page(bench: CBench, command: str) -> str:
+    """The page of the documentation.
+
+    Args:
+        bench: finished.
+        command: that made it.
+    """
+    built = [
+        f"- {row.core}, {row.engine} ({row.variant}), {row.work}: {row.how}" for row in bench.rows
+    ]
+    return "\n".join(
+        [
+            "# The C engine beside its peers",
+            "",
+            f"Written by `{command}`; do not edit.",
+            "",
+            "Instructions per inference, counted by a plugin of the emulator: the same on every",
+            "machine, and neither cycles nor milliseconds. *Largest step*: largest difference of",
+            "an output from TFLite's reference kernels, in int8 steps. The engine computes row by",
+            "row, as it streams; the peers compute the whole input at once.",
+            "",
+            as_markdown(bench),
+            "Compilers, flags and emulators:",
+            "",
+            *built,
+            "",
+        ]
+    )
 
 
 _HEAD = ["core", "engine", "kernels", "M instructions", "per MAC", "largest step"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import shlex
+import sys
 from pathlib import Path
 
 from edge_ser.cli.number import positive_float, positive_int
@@ -13,7 +15,9 @@ EXAMPLES = """\
   edge-ser bench                                   # the shipped bundle
   edge-ser bench bundles/rpi --checkpoint my.safetensors --json bench.json
   edge-ser bench --markdown docs/BENCHMARKS.md     # writes the table of the docs
-  edge-ser bench bundles/rpi --check               # exit code 1 if a target is missed"""
+  edge-ser bench bundles/rpi --check               # exit code 1 if a target is missed
+  edge-ser bench --c                # the C engine beside its peers, instructions in emulators
+  edge-ser bench --c --rounds 30 --markdown docs/C_BENCHMARKS.md --json c-bench.json"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rounds", type=int, default=50, help="timed runs of each model (50)")
     parser.add_argument("--no-memory", action="store_true", help="leave the memory figures out")
+    parser.add_argument(
+        "--c",
+        action="store_true",
+        help="instead: instructions of the C engine, bakenn, LiteRT and ONNX Runtime on emulated "
+        "Arm cores, and on this machine the engine's streaming paired with LiteRT's windows",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="of emulated systems, with --c (~/.cache/edge-ser)",
+    )
+    parser.add_argument("--mirror", metavar="URL", help="Debian archive to download from, with --c")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write them as Markdown")
     parser.add_argument(
@@ -45,6 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write."""
+    if args.c:
+        return _run_c(args)
     from edge_ser.bench.report import as_markdown, as_text
     from edge_ser.bench.runner import run_bench
     from edge_ser.bundle import open_bundle
@@ -70,9 +89,36 @@ def run(args: argparse.Namespace) -> int:
     return 1 if args.check and not (met and all(met)) else 0
 
 
-def _command(args: argparse.Namespace) -> str:
+def _run_c(args: argparse.Namespace) -> int:
+    """The C engine beside its peers."""
+    from device_tests.cached import default_cache
+    from device_tests.peers.measure import measure_all
+    from edge_ser.bench import c_engine
+    from edge_ser.bench.streaming import measure_streaming
+    from edge_ser.bundle import open_bundle
+    from edge_ser.models import shipped
+
+    with open_bundle(args.bundle or shipped("bundle")) as bundle:
+        streaming = measure_streaming(bundle, args.rounds)
+        counted = measure_all(bundle, args.cache or default_cache(), args.mirror, say=_say)
+    bench = dataclasses.replace(counted, streaming=streaming)
+    print(c_engine.as_text(bench))
+    if args.json:
+        args.json.write_text(json.dumps(bench.to_dict(), indent=1, allow_nan=False) + "\n")
+    if args.markdown:
+        page = c_engine.as_page(bench, _command(args, "--c"))
+        args.markdown.write_text(page, encoding="utf-8")
+    goals = bench.judgements()
+    return 1 if args.check and not (goals and bench.met) else 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _command(args: argparse.Namespace, *options: str) -> str:
     """How the figures can be had again, without this machine's folders."""
-    words = ["edge-ser", "bench", *([args.bundle.name] if args.bundle else [])]
+    words = ["edge-ser", "bench", *([args.bundle.name] if args.bundle else []), *options]
     if args.checkpoint:
         words += ["--checkpoint", args.checkpoint.name]
     for option in ("threads", "seconds", "rounds"):

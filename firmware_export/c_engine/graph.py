@@ -94,6 +94,10 @@ def read_graph(content: bytes, what: str = "backbone.int8.tflite") -> Graph:
         InputError: not such a file, or an operator, type or shape that the engine has not; the
             message names it.
     """
+    return _reader(content, what).graph()
+
+
+def _reader(content: bytes, what: str) -> _Reader:
     try:
         import tflite
     except ImportError as error:
@@ -103,8 +107,16 @@ def read_graph(content: bytes, what: str = "backbone.int8.tflite") -> Graph:
         ) from error
     if content[4:8] != b"TFL3":
         raise InputError(f"{what} is not a TFLite file", "export the bundle again")
-    reader = _Reader(tflite, tflite.Model.GetRootAsModel(content, 0), what)
-    return reader.graph()
+    return _Reader(tflite, tflite.Model.GetRootAsModel(content, 0), what)
+
+
+def read_chain(content: bytes, what: str) -> tuple[Layer, ...]:
+    """The layers of a network without heads: a chain from its input to its only output.
+
+    Raises:
+        EnvironmentMissing, InputError: as `read_graph`.
+    """
+    return _reader(content, what).chain()
 
 
 class _Reader:
@@ -119,18 +131,51 @@ class _Reader:
         """PAD's output tensor -> its input tensor and what it adds."""
 
     def graph(self) -> Graph:
+        """A trunk with two heads."""
+        made, outputs = self._made()
+        if len(outputs) != 2 or any(output not in made for output in outputs):
+            raise self._odd("it does not end in two layers, values and scores")
+        (first, values), (second, scores) = (made[output] for output in outputs)
+        if first != second:
+            raise self._odd("values and scores do not read the same activations")
+        trunk = self._chain_to(first, made)
+        if len(trunk) + 2 != len(made):
+            raise self._odd("its layers are not one chain")
+        if any(head.kernel[0] != 1 or head.padding != Padding() for head in (values, scores)):
+            raise self._odd("values and scores look at more than one frame")
+        return Graph(trunk, values, scores)
+
+    def chain(self) -> tuple[Layer, ...]:
+        """A trunk alone."""
+        made, outputs = self._made()
+        if len(outputs) != 1:
+            raise self._odd(f"it has {len(outputs)} outputs, not one")
+        layers = self._chain_to(outputs[0], made)
+        if len(layers) != len(made):
+            raise self._odd("its layers are not one chain")
+        return layers
+
+    def _made(self) -> tuple[dict[int, tuple[int, Layer]], list[int]]:
+        """Output tensor -> input tensor and layer; and the network's outputs."""
         operators = [self._graph.Operators(i) for i in range(self._graph.OperatorsLength())]
         self._refuse_unknown(operators)
-        layers: list[tuple[int, int, Layer]] = []
+        made: dict[int, tuple[int, Layer]] = {}
         for operator in operators:
             name = self._name(operator)
             if name == "PAD":
-                source, padding = self._pad(operator)
-                self._padding[operator.Outputs(0)] = (source, padding)
+                self._padding[operator.Outputs(0)] = self._pad(operator)
             else:
-                source, layer = self._layer(operator, name)
-                layers.append((source, operator.Outputs(0), layer))
-        return self._arrange(layers)
+                made[operator.Outputs(0)] = self._layer(operator, name)
+        return made, [self._graph.Outputs(i) for i in range(self._graph.OutputsLength())]
+
+    def _chain_to(self, tensor: int, made: dict[int, tuple[int, Layer]]) -> tuple[Layer, ...]:
+        layers: list[Layer] = []
+        while tensor in made:
+            tensor, layer = made[tensor]
+            layers.insert(0, layer)
+        if tensor != self._graph.Inputs(0):
+            raise self._odd("its layers are not one chain from its input")
+        return tuple(layers)
 
     def _refuse_unknown(self, operators: list[Any]) -> None:
         unknown = sorted({self._name(operator) for operator in operators} - set(OPERATORS))
@@ -145,25 +190,6 @@ class _Reader:
                 f"the C engine has no {', '.join(unknown)}, which {self._what} uses",
                 f"it has {', '.join(OPERATORS)}; run this student with LiteRT or ONNX Runtime",
             )
-
-    def _arrange(self, layers: list[tuple[int, int, Layer]]) -> Graph:
-        outputs = [self._graph.Outputs(i) for i in range(self._graph.OutputsLength())]
-        made = {output: (source, layer) for source, output, layer in layers}
-        if len(outputs) != 2 or any(output not in made for output in outputs):
-            raise self._odd("it does not end in two layers, values and scores")
-        (first, values), (second, scores) = (made[output] for output in outputs)
-        if first != second:
-            raise self._odd("values and scores do not read the same activations")
-        trunk: list[Layer] = []
-        tensor = first
-        while tensor in made:
-            tensor, layer = made[tensor]
-            trunk.insert(0, layer)
-        if tensor != self._graph.Inputs(0) or len(trunk) + 2 != len(layers):
-            raise self._odd("its layers are not one chain")
-        if any(head.kernel[0] != 1 or head.padding != Padding() for head in (values, scores)):
-            raise self._odd("values and scores look at more than one frame")
-        return Graph(tuple(trunk), values, scores)
 
     def _odd(self, what: str) -> InputError:
         return InputError(
