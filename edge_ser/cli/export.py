@@ -251,13 +251,13 @@ def _compare(args: argparse.Namespace, checkpoint: Path) -> int:
 
 def _memory_lines(result: ExportResult) -> list[str]:
     """Of the C engine, where it was built."""
-    words = {"c_buffer": "RAM", "c_flash": "flash"}
+    words = {"c_buffer": "RAM", "c_stack": "stack", "c_flash": "flash"}
     found = [
         f"{result.memory[name].value:,.0f} bytes of {word}"
         for name, word in words.items()
         if name in result.memory
     ]
-    return [f"engine   C, {' and '.join(found)} (its stack not counted)"] if found else []
+    return [f"engine   C, {', '.join(found)}"] if found else []
 
 
 def _summary(result: ExportResult) -> str:

@@ -1,7 +1,8 @@
 """What the engine takes on its target, read from compiled files; nothing is run.
 
-RAM: the size of the engine's memory as the target's compiler lays it out. Flash: an image of all
-public functions with all they need, unused code left out, as an application would link them.
+RAM: the size of the engine's memory as the target's compiler lays it out, and its deepest stack.
+Flash: an image of all public functions with all they need, unused code left out, as an application
+would link them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from edge_ser.errors import GateFailed
 from firmware_export.c_handoff.binaries import LIBRARY, PREBUILT
 from firmware_export.c_handoff.build_files import BARE_FLAGS
+from firmware_export.c_handoff.stack import CALL_GRAPH_FLAG, read_call_graph
 from firmware_export.target import Target
 from firmware_export.toolchains import find_compiler, run_compiler
 
@@ -41,6 +43,8 @@ _API = (
     "edge_ser_kernels",
 )
 
+_COMPILE = ("-ffp-contract=off", "-g0", "-Iinclude", "-Isrc", "-c")
+
 _WRITE, _ALLOC = 0x1, 0x2
 """Section flags of ELF."""
 
@@ -53,11 +57,13 @@ class Footprint:
         kernels: that were compiled in.
         buffer: `edge_ser_get_buffer_size()`.
         flash: code and constants; None under Linux.
+        stack: deepest; None under Linux.
     """
 
     kernels: str
     buffer: int
-    flash: int | None
+    flash: int | None = None
+    stack: int | None = None
 
 
 def measure_footprint(folder: Path, target: Target) -> Footprint:
@@ -74,8 +80,10 @@ def measure_footprint(folder: Path, target: Target) -> Footprint:
     with tempfile.TemporaryDirectory(prefix="edge-ser-footprint-") as scratch:
         kernels = _compiled(_KERNELS, folder, target, Path(scratch)).rstrip(b"\0").decode()
         buffer = len(_compiled(_BUFFER, folder, target, Path(scratch)))
-        flash = None if target.linux else _flash(folder, target, Path(scratch))
-    return Footprint(kernels, buffer, flash)
+        if target.linux:
+            return Footprint(kernels, buffer)
+        flash = _flash(folder, target, Path(scratch))
+        return Footprint(kernels, buffer, flash, _stack(folder, target, Path(scratch)))
 
 
 def _command(target: Target) -> list[str]:
@@ -89,8 +97,7 @@ def _compiled(text: str, folder: Path, target: Target, scratch: Path) -> bytes:
     """Contents of the variable `es_footprint`, as the target's compiler lays it out."""
     source, result = scratch / "probe.c", scratch / "probe.o"
     source.write_text(text)
-    flags = ("-ffp-contract=off", "-g0", "-Iinclude", "-Isrc", "-c")
-    run_compiler([*_command(target), *flags, source, "-o", result], folder)
+    run_compiler([*_command(target), *_COMPILE, source, "-o", result], folder)
     elf = _elf(result)
     (symbol,) = _symbols(elf).get_symbol_by_name("es_footprint")
     start, size = symbol["st_value"], symbol["st_size"]
@@ -116,6 +123,13 @@ def _flash(folder: Path, target: Target, scratch: Path) -> int:
         )
     kept = (s for s in elf.iter_sections() if s["sh_flags"] & _ALLOC)
     return sum(int(s["sh_size"]) for s in kept if s["sh_type"] != "SHT_NOBITS")
+
+
+def _stack(folder: Path, target: Target, scratch: Path) -> int:
+    for index, source in enumerate(sorted((folder / "src").rglob("*.c"))):
+        flags = (*_COMPILE, CALL_GRAPH_FLAG, source.relative_to(folder))
+        run_compiler([*_command(target), *flags, "-o", scratch / f"{index}.o"], folder)
+    return read_call_graph(path.read_text() for path in scratch.glob("*.ci")).deepest()
 
 
 def _written_globals(elf: Any) -> list[str]:

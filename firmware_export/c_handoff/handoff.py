@@ -119,4 +119,12 @@ def _figures(footprint: Footprint, target: Target, info: CEngineInfo) -> dict[st
             "measured",
             f"code and constants of a linked image of the whole API, weights included; {build}",
         )
+    if footprint.stack is not None:
+        figures["c_stack"] = Figure(
+            footprint.stack,
+            "byte",
+            "derived",
+            f"deepest chain of calls with GCC's frame sizes, the compiler's own routines (memcpy, "
+            f"software floats) not counted; {build}",
+        )
     return figures

@@ -72,9 +72,11 @@ def _numbers(facts: ReadmeFacts) -> str:
     per_second = facts.manifest.student.macs_per_5s / 5e6
     rows = []
     if "c_buffer" in memory:
+        rows.append(f"| RAM | {memory['c_buffer'].value:,.0f} bytes, window included |")
+    if "c_stack" in memory:
         rows.append(
-            f"| RAM | {memory['c_buffer'].value:,.0f} bytes for the engine, window included, "
-            "and its stack (the demo prints how much) |"
+            f"| stack | {memory['c_stack'].value:,.0f} bytes at the deepest, from the call graph; "
+            "the compiler's own routines come on top (the demo prints what was used) |"
         )
     if "c_flash" in memory:
         rows.append(
@@ -123,8 +125,8 @@ def _library(facts: ReadmeFacts) -> str:
     if facts.info.compiler is None:
         return "This bundle has sources only."
     return (
-        f"`{PREBUILT}/{LIBRARY}` is the library as `make` builds it "
-        f"(`{' '.join(facts.info.flags)}`);\nthe same compiler gives the same bytes."
+        f"`{PREBUILT}/{LIBRARY}` is the library as `make` builds it; the same compiler gives the same\n"
+        "bytes."
     )
 
 
