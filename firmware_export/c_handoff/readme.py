@@ -125,8 +125,8 @@ def _library(facts: ReadmeFacts) -> str:
     if facts.info.compiler is None:
         return "This bundle has sources only."
     return (
-        f"`{PREBUILT}/{LIBRARY}` is the library as `make` builds it; the same compiler gives the same\n"
-        "bytes."
+        f"`{PREBUILT}/{LIBRARY}` is the library as `make` builds it; the same compiler gives the "
+        "same\nbytes."
     )
 
 
