@@ -1,11 +1,11 @@
 """How weights are laid out for a kernel family, and layers packed into the engine's tables.
 
-A convolution kernel sums, for each row under it, one *run*: the neighbouring bands with their
-channels, contiguous in a stored row. A family of kernels wants channels rounded up to a multiple,
-runs padded with zero weights to a multiple (what is read behind a window then counts for nothing),
-and weights in the order in which they are used: run after run, for SXTB16 each four of one as
-0 2 1 3; or, where lanes are output channels, four elements of each channel of a block, then the
-next four.
+A convolution kernel sums one *run* of elements: what is under it at one band, contiguous in the
+stored rows (es_row.h says how they lie). A family of kernels wants channels rounded up to a
+multiple, runs padded with zero weights to a multiple (what is read behind a window then counts for
+nothing), and weights in the order in which they are used: run after run, for SXTB16 each four of
+one as 0 2 1 3; or, where lanes are output channels, four elements of each channel of a block, then
+the next four.
 """
 
 from __future__ import annotations
@@ -17,9 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser.errors import InputError
-from firmware_export.c_engine.graph import Layer
+from firmware_export.c_engine.graph import Graph, Layer
+
+SLIDES = 8
+"""Rows that are stored before all are moved back; more cost memory, fewer cost time."""
 
 _Q31 = 1 << 31
+_SUM_BITS = 29
+"""Sums and their sign, once shifted to the left: es_scaling.h needs two bits to spare."""
+_MOVED_BYTES = 8
+"""At most this is read and written behind the rows when they are moved back."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,9 @@ class Layout:
 
     Attributes:
         name: as in the manifest.
-        channel_multiple: stored channels of a position.
-        run_multiple: elements of a kernel row in the weights.
-        dsp: rows in 16 bits and weights in SXTB16's order.
+        channel_multiple: stored channels of a cell.
+        run_multiple: elements of a window in the weights.
+        dsp: activations in 16 bits and weights in SXTB16's order.
         channel_block: output channels whose weights lie together; their tables are padded to it.
     """
 
@@ -44,8 +51,8 @@ class Layout:
 LAYOUTS = {
     layout.name: layout
     for layout in (
-        Layout("plain", 1, 1),
-        Layout("dsp", 2, 4, dsp=True),
+        Layout("plain", 1, 4),
+        Layout("dsp", 2, 8, dsp=True),
         Layout("helium", 1, 16),
         Layout("simd", 1, 8, channel_block=16),
     )
@@ -62,10 +69,10 @@ class PackedLayer:
 
     Attributes:
         layer: what it was made from.
-        width: of one position.
-        row: of one stored row, padding and slack included.
-        run: of one kernel row in the weights.
-        ring: where its stored rows begin.
+        positions: bands of a stored row, padding included.
+        cell: of one band in one row.
+        run: of one channel's weights.
+        buffer: where its input is stored.
         weights: flat int8.
         bias: (channels,) int32 with the input's zero point folded in; channels_out, rounded up to
             the layout's blocks.
@@ -74,15 +81,34 @@ class PackedLayer:
     """
 
     layer: Layer
-    width: int
-    row: int
+    positions: int
+    cell: int
     run: int
-    ring: int
+    buffer: int
     weights: NDArray[np.int8]
     bias: NDArray[np.int32]
     weight_sums: NDArray[np.int32]
     multiplier: NDArray[np.int32]
     shift: NDArray[np.int8]
+
+    @property
+    def pitch(self) -> int:
+        """Elements between neighbouring bands."""
+        return self.layer.kernel[0] * self.cell
+
+    @property
+    def slide(self) -> int:
+        """By how many elements a new row moves the window."""
+        return self.cell if self.layer.kernel[0] > 1 else 0
+
+    @property
+    def stored(self) -> int:
+        """Elements of its buffer: rows, room to slide, what kernels and moving read behind."""
+        return (
+            self.positions * self.pitch
+            + (SLIDES + 1) * self.slide
+            + max(self.run - self.layer.kernel[1] * self.pitch, _MOVED_BYTES)
+        )
 
 
 def round_up(value: int, multiple: int) -> int:
@@ -93,6 +119,8 @@ def round_up(value: int, multiple: int) -> int:
 def quantise_multiplier(scale: float) -> tuple[int, int]:
     """A positive real as (Q31 multiplier in [2^30, 2^31), power of two), rounded as TFLite does.
 
+    So small that nothing is left of any sum, it is 0.
+
     Examples:
         >>> quantise_multiplier(0.5)
         (1073741824, 0)
@@ -101,7 +129,7 @@ def quantise_multiplier(scale: float) -> tuple[int, int]:
     multiplier = round_half_away(float(fraction) * _Q31)
     if multiplier == _Q31:
         multiplier, exponent = multiplier // 2, exponent + 1
-    if exponent < -31:
+    if exponent < -_SUM_BITS:
         return 0, 0
     return multiplier, int(exponent)
 
@@ -111,47 +139,46 @@ def round_half_away(value: float) -> int:
     return int(np.floor(abs(value) + 0.5) * np.sign(value))
 
 
-def pack_layer(layer: Layer, layout: Layout, ring: int) -> PackedLayer:
+def pack_layer(layer: Layer, layout: Layout, buffer: int) -> PackedLayer:
     """One layer in one layout.
 
     Args:
         layer: of the graph.
         layout: of the kernel family.
-        ring: where its stored rows may begin, in elements.
+        buffer: where its input is stored, in elements.
 
     Raises:
         InputError: a scale that the fixed-point arithmetic cannot hold.
     """
-    width = round_up(layer.channels_in, layout.channel_multiple)
-    run = round_up(layer.kernel[1] * width, layout.run_multiple)
     positions = layer.bands_in + layer.padding.left + layer.padding.right
-    row = round_up(positions * width + layout.run_multiple - 1, layout.run_multiple)
+    # A window that never moves need not be aligned anywhere but at its start.
+    moves = layer.bands_out > 1 or layer.kernel[0] > 1
+    cell = round_up(layer.channels_in, layout.channel_multiple if moves else 1)
+    run = round_up(layer.kernel[0] * layer.kernel[1] * cell, layout.run_multiple)
     if layer.weights is None or layer.bias is None or layer.scales is None:
         empty = np.zeros(0, np.int32)
         none = np.zeros(0, np.int8)
-        return PackedLayer(layer, width, row, run, ring, none, empty, empty, empty, none)
+        return PackedLayer(layer, positions, cell, run, buffer, none, empty, empty, empty, none)
     axes = (0, 1, 2) if layer.kind == "depthwise" else (1, 2, 3)
     sums = layer.weights.astype(np.int64).sum(axis=axes)
     bias = layer.bias.astype(np.int64) - layer.zero_in * sums
-    if np.abs(bias).max(initial=0) >= _Q31:
-        raise InputError(
-            f"{layer.name}: a bias leaves 32 bits", "its scale is senseless: calibrate again"
-        )
+    largest = np.abs(bias) + 128 * np.abs(layer.weights.astype(np.int64)).sum(axis=axes)
     pairs = [quantise_multiplier(float(scale)) for scale in layer.scales]
-    if any(shift > 8 for _, shift in pairs):
+    lefts = np.maximum([shift for _, shift in pairs], 0)
+    if np.any(largest.astype(float) * 2.0**lefts >= 2.0**_SUM_BITS):
         raise InputError(
-            f"{layer.name} amplifies its input {max(layer.scales):.3g}-fold",
-            "its output range is senseless: calibrate again",
+            f"{layer.name}: sums leave {_SUM_BITS} bits, or are amplified beyond them",
+            "its scales are senseless: calibrate again",
         )
     multipliers, shifts = zip(*pairs, strict=True)
     flat = _flat_depthwise if layer.kind == "depthwise" else _flat_convolution
     return PackedLayer(
         layer=layer,
-        width=width,
-        row=row,
+        positions=positions,
+        cell=cell,
         run=run,
-        ring=ring,
-        weights=flat(layer.weights, width, run, layout),
+        buffer=buffer,
+        weights=flat(layer.weights, cell, run, layout),
         bias=_in_blocks(bias.astype(np.int32), layout),
         weight_sums=_in_blocks(sums.astype(np.int32), layout),
         multiplier=_in_blocks(np.array(multipliers, np.int32), layout),
@@ -166,43 +193,46 @@ def _in_blocks(values: NDArray[Any], layout: Layout) -> NDArray[Any]:
 
 
 def _flat_convolution(
-    weights: NDArray[np.int8], width: int, run: int, layout: Layout
+    weights: NDArray[np.int8], cell: int, run: int, layout: Layout
 ) -> NDArray[np.int8]:
-    """(out, time, bands, in) -> [out][time][run], or [out/block][time][run/4][block][4]."""
-    out, time, bands, channels = weights.shape
-    packed = np.zeros((out, time, run), np.int8)
-    padded = np.zeros((out, time, bands, width), np.int8)
-    padded[..., :channels] = weights
-    packed[:, :, : bands * width] = padded.reshape(out, time, -1)
+    """(out, time, bands, in) -> [out][run], a run being [bands][time][cell].
+
+    In blocks [out/block][run/4][block][4].
+    """
+    out, _, _, channels = weights.shape
+    cells = weights.transpose(0, 2, 1, 3).reshape(out, -1, channels)
+    padded = np.zeros((out, cells.shape[1], cell), np.int8)
+    padded[..., :channels] = cells
+    packed = np.zeros((out, run), np.int8)
+    packed[:, : cells.shape[1] * cell] = padded.reshape(out, -1)
     if layout.dsp:
-        packed = packed.reshape(out, time, -1, _FOUR)[..., [0, 2, 1, 3]]
+        packed = packed.reshape(out, -1, _FOUR)[..., [0, 2, 1, 3]]
     if layout.channel_block > 1:
-        blocks = _in_blocks(packed, layout).reshape(
-            -1, layout.channel_block, time, run // _FOUR, _FOUR
-        )
-        packed = blocks.transpose(0, 2, 3, 1, 4)
+        blocks = _in_blocks(packed, layout).reshape(-1, layout.channel_block, run // _FOUR, _FOUR)
+        packed = blocks.transpose(0, 2, 1, 3)
     return packed.reshape(-1)
 
 
 def _flat_depthwise(
-    weights: NDArray[np.int8], width: int, run: int, layout: Layout
+    weights: NDArray[np.int8], cell: int, run: int, layout: Layout
 ) -> NDArray[np.int8]:
-    """(1, time, bands, channels) -> [time][bands][width]; no kernel family reorders it."""
+    """(1, time, bands, channels) -> [bands][time][cell]; no kernel family reorders it."""
     _, time, bands, channels = weights.shape
-    packed = np.zeros((time, bands, width), np.int8)
-    packed[..., :channels] = weights[0]
+    packed = np.zeros((bands, time, cell), np.int8)
+    packed[..., :channels] = weights[0].transpose(1, 0, 2)
     return packed.reshape(-1)
 
 
-def pack_layers(layers: tuple[Layer, ...], layout: Layout) -> tuple[PackedLayer, ...]:
-    """All layers, their rings one behind the other, each on a 16-element boundary."""
-    packed, ring = [], 0
-    for layer in layers:
-        packed.append(pack_layer(layer, layout, ring))
-        ring = round_up(ring + layer.kernel[0] * packed[-1].row, 16)
-    return tuple(packed)
+def pack_layers(graph: Graph, layout: Layout) -> tuple[PackedLayer, ...]:
+    """All layers, their inputs one behind the other; values and scores share theirs."""
+    packed, buffer = [], 0
+    for layer in graph.trunk:
+        packed.append(pack_layer(layer, layout, buffer))
+        buffer = round_up(buffer + packed[-1].stored, 16)
+    heads = (pack_layer(layer, layout, buffer) for layer in (graph.values, graph.scores))
+    return (*packed, *heads)
 
 
-def ring_elements(layers: tuple[PackedLayer, ...]) -> int:
-    """Of all rings together."""
-    return max(packed.ring + packed.layer.kernel[0] * packed.row for packed in layers)
+def stored_elements(layers: tuple[PackedLayer, ...]) -> int:
+    """Of all buffers together."""
+    return max(packed.buffer + packed.stored for packed in layers)

@@ -11,7 +11,13 @@ from edge_ser.runtime.tables import BackboneTables
 from firmware_export.c_engine.c_text import array, float_literal, floats, integers
 from firmware_export.c_engine.fixed_point import fixed_tables
 from firmware_export.c_engine.graph import Graph
-from firmware_export.c_engine.layout import Layout, PackedLayer, pack_layers, ring_elements
+from firmware_export.c_engine.layout import (
+    SLIDES,
+    Layout,
+    PackedLayer,
+    pack_layers,
+    stored_elements,
+)
 from firmware_export.c_engine.tables import exp_table, front_end_tables, head_rows
 
 _KINDS = {"conv": "ES_CONV", "depthwise": "ES_DEPTHWISE", "max-pool": "ES_MAX_POOL"}
@@ -93,7 +99,7 @@ def model_source(
     Raises:
         InputError: something that the engine cannot hold.
     """
-    packed = pack_layers(graph.layers, layout)
+    packed = pack_layers(graph, layout)
     return ModelSource(
         header=_header(graph, packed, tables, layout, fixed_point, window, version, model_sha256),
         source=_source(packed, tables),
@@ -133,9 +139,9 @@ def _header(
         "ES_VALUES_LAYER": len(graph.trunk),
         "ES_SCORES_LAYER": len(graph.trunk) + 1,
         "ES_LAYERS": len(packed),
-        "ES_RING_ELEMENTS": ring_elements(packed),
-        "ES_LONGEST_ROW": max(p.layer.bands_out * p.layer.channels_out for p in packed),
-        "ES_LONGEST_KERNEL": max(p.layer.kernel[0] for p in packed),
+        "ES_STORED": stored_elements(packed),
+        "ES_SLIDES": SLIDES,
+        "ES_LONGEST_RUN": max(p.run for p in packed),
         "ES_CHANNELS": head.channels,
         "ES_BANDS": head.bands,
         "ES_FEATURES": features,
@@ -274,10 +280,12 @@ def _entry(index: int, packed: PackedLayer) -> str:
         "channels_in": layer.channels_in,
         "bands_out": layer.bands_out,
         "channels_out": layer.channels_out,
-        "width": packed.width,
-        "row": packed.row,
+        "positions": packed.positions,
+        "cell": packed.cell,
+        "pitch": packed.pitch,
+        "slide": packed.slide,
         "run": packed.run,
-        "ring": packed.ring,
+        "buffer": packed.buffer,
         "zero_in": layer.zero_in,
         "zero_out": layer.zero_out,
         "low": layer.low,

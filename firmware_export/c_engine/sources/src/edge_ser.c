@@ -75,11 +75,22 @@ static void complete_block(edge_ser *engine)
     es_sums_reset(&engine->blocks[engine->result.blocks % ES_WINDOW_BLOCKS]);
 }
 
-static void take_frame(void *context, const int8_t *values, const int8_t *scores)
+/* Observers get int8 codes, however wide they are stored. */
+static void observe_outputs(const edge_ser *engine, const es_act *values, const es_act *scores)
+{
+    int8_t codes[2][ES_FEATURES];
+    for (int i = 0; i < ES_FEATURES; i++) {
+        codes[0][i] = (int8_t)values[i];
+        codes[1][i] = (int8_t)scores[i];
+    }
+    engine->observe_outputs(engine->observer_context, codes[0], codes[1], ES_FEATURES);
+}
+
+static void take_frame(void *context, const es_act *values, const es_act *scores)
 {
     edge_ser *engine = context;
     if (engine->observe_outputs != NULL) {
-        engine->observe_outputs(engine->observer_context, values, scores, ES_FEATURES);
+        observe_outputs(engine, values, scores);
     }
     es_sums_add_frame(&engine->blocks[engine->result.blocks % ES_WINDOW_BLOCKS], values, scores);
     engine->block_frames++;

@@ -15,19 +15,18 @@
 #include "es_row.h"
 
 typedef struct {
-    uint8_t next;   /* slot of the ring that is written next; when full, the oldest row */
-    int16_t filled; /* rows in it, those still to be skipped counted negative */
-} es_ring;
+    uint32_t start; /* of the rows under the kernel, in elements from es_layer.buffer */
+    int32_t filled; /* of these rows; those still to be skipped counted negative */
+} es_window;
 
 typedef struct {
-    es_ring rings[ES_LAYERS];
-    es_act stored[ES_RING_ELEMENTS]; /* all rings; es_layer.ring says where each begins */
-    int8_t row[ES_LONGEST_ROW];      /* between two layers */
-    int8_t values[ES_FEATURES], scores[ES_FEATURES]; /* one output frame, bands x channels */
+    es_window windows[ES_LAYERS];
+    es_act stored[ES_STORED]; /* all layers' inputs */
+    es_act values[ES_FEATURES], scores[ES_FEATURES]; /* one output frame, bands x channels */
 } es_backbone;
 
 /* Called for each output frame: `values` and `scores` have ES_FEATURES elements. */
-typedef void (*es_frame_sink)(void *context, const int8_t *values, const int8_t *scores);
+typedef void (*es_frame_sink)(void *context, const es_act *values, const es_act *scores);
 
 void es_backbone_reset(es_backbone *backbone);
 

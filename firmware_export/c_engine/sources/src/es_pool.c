@@ -10,7 +10,7 @@ void es_sums_reset(es_sums *sums)
     memset(sums, 0, sizeof *sums);
 }
 
-void es_sums_add_frame(es_sums *sums, const int8_t *values, const int8_t *scores)
+void es_sums_add_frame(es_sums *sums, const es_act *values, const es_act *scores)
 {
     for (int i = 0; i < ES_FEATURES; i++) {
         const float weight = es_exp[scores[i] + 128];

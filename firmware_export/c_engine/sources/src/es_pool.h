@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "es_model.h"
+#include "es_row.h"
 
 typedef struct {
     float numerator[ES_FEATURES];   /* sum of value code * weight */
@@ -19,7 +20,7 @@ typedef struct {
 void es_sums_reset(es_sums *sums);
 
 /* values, scores: ES_FEATURES codes of one frame. */
-void es_sums_add_frame(es_sums *sums, const int8_t *values, const int8_t *scores);
+void es_sums_add_frame(es_sums *sums, const es_act *values, const es_act *scores);
 
 void es_sums_add(es_sums *sums, const es_sums *other);
 

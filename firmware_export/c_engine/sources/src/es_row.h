@@ -1,8 +1,13 @@
-/* es_row.h: the type of a stored activation, and where a layer's bands lie in a stored row.
+/* es_row.h: the type of a stored activation, and how a layer's input is stored.
  *
- * A stored row holds pad_before_f zero-point bands, the bands, and zero-point bands up to its end,
- * each `width` elements; kernels may read (never use) slack behind the last one. Cores that
- * multiply pairs of 16-bit numbers keep rows in 16 bits, so that nothing is widened in a loop.
+ * The rows under a kernel lie side by side, as [positions][kernel_t][cell]: of each band, padding
+ * included, kernel_t cells of channels, the oldest first. So what the kernel covers at one band is
+ * one run of kernel_f * kernel_t cells, and a single sum of products. A new row does not move the
+ * others: it starts the layout one cell later, where its own cell of a band falls on the one that
+ * the next band no longer needs.
+ *
+ * Kernels may read (never use) what lies behind the last window. Cores that multiply pairs of
+ * 16-bit numbers keep activations in 16 bits, so that nothing is widened in a loop.
  */
 #ifndef ES_ROW_H
 #define ES_ROW_H
@@ -18,12 +23,6 @@ typedef int16_t es_act;
 typedef int8_t es_act;
 #endif
 
-/* Where the window of output band `position` begins in a stored row. */
-static inline const es_act *es_window(const es_layer *layer, const es_act *row, int position)
-{
-    return row + position * layer->stride_f * layer->width;
-}
-
 /* The order of weights inside four of one run: cores that unpack bytes 0 and 2, then 1 and 3,
  * of a word (SXTB16) find them stored as 0 2 1 3. */
 static inline int es_weight_at(int k)
@@ -35,12 +34,11 @@ static inline int es_weight_at(int k)
 #endif
 }
 
-/* Where a weight of an output channel lies: element k of the run of kernel row t. In blocks of
- * channels, four neighbours of a run for each channel of the block come before the next four. */
-static inline uint32_t es_weight_index(const es_layer *layer, int channel, int t, int k)
+/* Where a weight of an output channel lies: element k of its run. In blocks of channels, four
+ * neighbours of a run for each channel of the block come before the next four. */
+static inline uint32_t es_weight_index(const es_layer *layer, int channel, int k)
 {
-    const uint32_t block = (uint32_t)channel / ES_CHANNEL_BLOCK;
-    const uint32_t run = block * layer->kernel_t + (uint32_t)t;
+    const uint32_t run = (uint32_t)channel / ES_CHANNEL_BLOCK;
 #if ES_CHANNEL_BLOCK > 1
     const uint32_t lane = (uint32_t)channel % ES_CHANNEL_BLOCK;
     const uint32_t four = (run * layer->run + (uint32_t)k) / 4;

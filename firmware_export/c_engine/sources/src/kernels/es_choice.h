@@ -23,12 +23,12 @@
 #define ES_TILE_HEADER "es_tile_avx2.h"
 #elif ES_LAYOUT_SIMD && defined(__SSE4_1__)
 #define ES_TILE_HEADER "es_tile_sse.h"
-#elif ES_CHANNEL_BLOCK > 1
-#define ES_TILE_HEADER "es_tile_plain.h"
 #elif ES_LAYOUT_DSP && defined(__ARM_FEATURE_DSP)
 #define ES_TILE_HEADER "es_tile_dsp.h"
 #elif ES_RUN_MULTIPLE % 16 == 0 && defined(__ARM_FEATURE_MVE)
 #define ES_TILE_HEADER "es_tile_mve.h"
+#elif ES_CHANNEL_BLOCK > 1 || ES_LAYOUT_DSP
+#define ES_TILE_HEADER "es_tile_plain.h"
 #else
 #define ES_TILE_HEADER "es_tile_portable.h"
 #endif

@@ -7,9 +7,16 @@
 #define ES_INLINE inline __attribute__((always_inline))
 /* Short loops over registers have to vanish, at any level of optimisation. */
 #define ES_UNROLL _Pragma("GCC unroll 16")
+/* Products of what has been loaded come before the next loads: compilers would move loads to the
+ * front and run out of registers. */
+#define ES_KEEP(sum) __asm__ volatile("" : "+r"(sum) : : "memory")
+/* A function of assembly, with nothing around it, and a parameter of one. */
+#define ES_ASSEMBLY __attribute__((naked, noinline))
+#define ES_REGISTER __attribute__((unused))
 #else
 #define ES_INLINE inline
 #define ES_UNROLL
+#define ES_KEEP(sum) ((void)0)
 #endif
 
 #endif

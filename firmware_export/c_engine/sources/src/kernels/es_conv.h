@@ -5,10 +5,11 @@
 #include "es_layer.h"
 #include "es_row.h"
 
-/* rows: kernel_t stored rows, oldest first; out: bands_out x channels_out int8. */
-void es_conv_row(const es_layer *layer, const es_act *const rows[], int8_t *out);
-void es_depthwise_row(const es_layer *layer, const es_act *const rows[], int8_t *out);
-void es_max_pool_row(const es_layer *layer, const es_act *const rows[], int8_t *out);
+/* rows: as stored (es_row.h); out: bands_out x channels_out codes, `pitch` elements from band to
+ * band. */
+void es_conv_row(const es_layer *layer, const es_act *rows, es_act *restrict out, int pitch);
+void es_depthwise_row(const es_layer *layer, const es_act *rows, es_act *restrict out, int pitch);
+void es_max_pool_row(const es_layer *layer, const es_act *rows, es_act *restrict out, int pitch);
 
 /* Name of the kernel that this build uses for convolutions. */
 const char *es_kernels(void);

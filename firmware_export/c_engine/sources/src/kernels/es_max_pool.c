@@ -3,23 +3,25 @@
 
 #include "es_requantise.h"
 
-static int8_t largest(const es_layer *layer, const es_act *const rows[], int band, int channel)
+/* x: one channel of the first of `cells` cells. */
+static es_act largest(const es_act *x, int cells, int cell)
 {
-    es_act best = INT8_MIN;
-    for (int t = 0; t < layer->kernel_t; t++) {
-        const es_act *x = es_window(layer, rows[t], band) + channel;
-        for (int f = 0; f < layer->kernel_f; f++, x += layer->width) {
-            best = *x > best ? *x : best;
-        }
+    es_act best = *x;
+    while (--cells > 0) {
+        x += cell;
+        best = *x > best ? *x : best;
     }
-    return (int8_t)es_clamp(best, layer->low, layer->high);
+    return best;
 }
 
-void es_max_pool_row(const es_layer *layer, const es_act *const rows[], int8_t *out)
+void es_max_pool_row(const es_layer *layer, const es_act *rows, es_act *out, int pitch)
 {
-    for (int band = 0; band < layer->bands_out; band++) {
-        for (int channel = 0; channel < layer->channels_out; channel++) {
-            *out++ = largest(layer, rows, band, channel);
+    const int cell = layer->cell, cells = layer->kernel_f * layer->kernel_t;
+    const int channels = layer->channels_out, low = layer->low, high = layer->high;
+    for (int band = 0; band < layer->bands_out; band++, out += pitch) {
+        for (int c = 0; c < channels; c++) {
+            out[c] = (es_act)es_clamp(largest(rows + c, cells, cell), low, high);
         }
+        rows += layer->stride_f * layer->pitch;
     }
 }

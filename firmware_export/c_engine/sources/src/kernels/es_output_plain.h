@@ -5,15 +5,12 @@
 #include "es_requantise.h"
 #include "es_row.h"
 
-static inline int8_t es_plain_output(const es_layer *layer, const es_act *const rows[],
-                                     int position, int channel)
+/* window: what the kernel covers of the stored rows at one band. */
+static inline int8_t es_plain_output(const es_layer *layer, const es_act *window, int channel)
 {
     int32_t sum = layer->bias[channel];
-    for (int t = 0; t < layer->kernel_t; t++) {
-        const es_act *x = es_window(layer, rows[t], position);
-        for (int k = 0; k < layer->run; k++) {
-            sum += layer->weights[es_weight_index(layer, channel, t, k)] * x[k];
-        }
+    for (int k = 0; k < layer->run; k++) {
+        sum += layer->weights[es_weight_index(layer, channel, k)] * window[k];
     }
     return es_requantise(sum, layer->multiplier[channel], layer->shift[channel],
                          layer->zero_out, layer->low, layer->high);

@@ -33,28 +33,26 @@ static ES_INLINE void es_store_some(es_codes codes, int count, int8_t *to)
 }
 
 /* The block of channels from `channel` on, which may end early, at `positions` bands. */
-static ES_INLINE void es_tile(const es_layer *layer, const es_act *const rows[], int position,
-                              int channel, int positions, int8_t *out)
+static ES_INLINE void es_tile(const es_layer *layer, const es_act *rows, int position, int channel,
+                              int positions, es_act *restrict out, int pitch)
 {
     es_sums sums[ES_TILE_POSITIONS];
     es_codes codes[ES_TILE_POSITIONS];
-    const int step = layer->stride_f * layer->width;
+    const int step = layer->stride_f * layer->pitch;
     const int left = layer->channels_out - channel;
-    const int8_t *weights = layer->weights + (uint32_t)channel * layer->kernel_t * layer->run;
+    const int8_t *weights = layer->weights + (uint32_t)channel * layer->run;
+    const es_act *x = rows + position * step;
     ES_UNROLL
     for (int p = 0; p < positions; p++) {
         sums[p] = es_start_sums(layer->bias + channel);
     }
-    for (int t = 0; t < layer->kernel_t; t++) {
-        const es_act *x = rows[t] + position * step;
-        for (int k = 0; k < layer->run; k += 8, x += 8, weights += 8 * ES_CHANNEL_BLOCK) {
-            es_add_products(sums, positions, x, step, weights);
-        }
+    for (int k = 0; k < layer->run; k += 8, x += 8, weights += 8 * ES_CHANNEL_BLOCK) {
+        es_add_products(sums, positions, x, step, weights);
     }
     es_requantise_sums(layer, channel, sums, positions, codes);
-    int8_t *to = out + position * layer->channels_out + channel;
+    int8_t *to = out + position * pitch + channel;
     ES_UNROLL
-    for (int p = 0; p < positions; p++, to += layer->channels_out) {
+    for (int p = 0; p < positions; p++, to += pitch) {
         if (left >= ES_CHANNEL_BLOCK) {
             es_store_codes(codes[p], to);
         } else {

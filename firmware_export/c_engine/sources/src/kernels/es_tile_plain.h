@@ -8,12 +8,12 @@
 #define ES_TILE_CHANNELS 1
 #define ES_TILE_POSITIONS 1
 
-static inline void es_tile(const es_layer *layer, const es_act *const rows[], int position,
-                           int channel, int positions, int8_t *out)
+static inline void es_tile(const es_layer *layer, const es_act *rows, int position, int channel,
+                           int positions, es_act *restrict out, int pitch)
 {
+    const es_act *window = rows + position * layer->stride_f * layer->pitch;
     (void)positions;
-    out[position * layer->channels_out + channel] =
-        es_plain_output(layer, rows, position, channel);
+    out[position * pitch + channel] = es_plain_output(layer, window, channel);
 }
 
 #endif
