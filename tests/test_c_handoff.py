@@ -22,6 +22,9 @@ import pytest
 from bundle_fixtures import entries, stand_in_manifest, write_manifest
 from numpy.typing import NDArray
 
+from device_tests.boards import BOARDS
+from device_tests.cached import default_cache
+from device_tests.toolchains import emulator
 from edge_ser.bundle import open_bundle, pack
 from edge_ser.bundle.golden import read_clip
 from edge_ser.bundle.manifest import CEngineInfo, Manifest
@@ -69,6 +72,9 @@ class Written:
 
 
 Write = Callable[..., Written]
+
+DEMO_LINE = r"^    (\d+\.\d{3} s  arousal .*)$"
+"""Of a README: what the demo is to print."""
 
 
 @pytest.fixture(scope="session")
@@ -580,7 +586,7 @@ def test_the_readmes_commands_work_on_the_bundle_alone(
     readme = (folder / "README.md").read_text()
     commands = re.findall(r"^    ((?:make|qemu).*)$", readme, re.M)
     assert [command.split()[0] for command in commands] == ["make", target.demo.emulator[0]]  # type: ignore[union-attr]
-    expected = re.findall(r"^    (\d+\.\d{3} s  arousal .*)$", readme, re.M)
+    expected = re.findall(DEMO_LINE, readme, re.M)
     assert len(expected) == 4
     for command in commands:
         done = subprocess.run(
@@ -593,6 +599,20 @@ def test_the_readmes_commands_work_on_the_bundle_alone(
         assert abs(int(used) - stack) <= 400  # what the demo itself puts on it
     image = "edge-ser-demo.elf"
     assert (folder / "build" / image).read_bytes() == (folder / "prebuilt" / image).read_bytes()
+
+
+@pytest.mark.device
+def test_the_demo_of_the_chip_without_a_qemu_prints_what_its_readme_says(write: Write) -> None:
+    written = write(TARGETS["cortex-m0plus"], with_binaries=True)
+    command = emulator(BOARDS["cortex-m0plus"], default_cache())
+    program = written.folder / "prebuilt/edge-ser-demo.elf"
+    done = subprocess.run(
+        [*command, str(program)], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    expected = re.findall(DEMO_LINE, (written.folder / "README.md").read_text(), re.M)
+    assert len(expected) == 4
+    assert [line for line in done.stdout.splitlines() if " s  arousal " in line] == expected
 
 
 @pytest.mark.device

@@ -18,7 +18,10 @@ void loop() {
     delay(1000);
     return;
   }
-  const size_t bytes = Serial.readBytes((char *)samples, sizeof samples);
+  size_t bytes = Serial.readBytes((char *)samples, sizeof samples);
+  while (bytes % 2 != 0) { // half a sample: its other byte is on its way
+    bytes += Serial.readBytes((char *)samples + bytes, 1);
+  }
   edge_ser_push(engine, samples, bytes / 2);
   const edge_ser_result now = edge_ser_get_result(engine);
   if (now.ready && now.blocks != seen) {

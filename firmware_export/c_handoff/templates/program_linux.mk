@@ -1,3 +1,2 @@
 $(PROGRAM): device/edge_ser_live.c $(LIBRARY) $(HEADERS)
 	$(CC) $(FLAGS) $< $(LIBRARY) -static -s -o $@
-
