@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from device_tests.boards import BOARDS
 from device_tests.cached import default_cache
-from device_tests.toolchains import emulator
+from device_tests.toolchains import emulator_call
 from edge_ser.bundle import open_bundle, pack
 from edge_ser.bundle.golden import read_clip
 from edge_ser.bundle.manifest import CEngineInfo, Manifest
@@ -604,7 +604,7 @@ def test_the_readmes_commands_work_on_the_bundle_alone(
 @pytest.mark.device
 def test_the_demo_of_the_chip_without_a_qemu_prints_what_its_readme_says(write: Write) -> None:
     written = write(TARGETS["cortex-m0plus"], with_binaries=True)
-    command = emulator(BOARDS["cortex-m0plus"], default_cache())
+    command = emulator_call(BOARDS["cortex-m0plus"], default_cache())
     program = written.folder / "prebuilt/edge-ser-demo.elf"
     done = subprocess.run(
         [*command, str(program)], stdin=subprocess.DEVNULL, capture_output=True, text=True
