@@ -7,12 +7,12 @@ go into the cache on first use. Nothing needs root: missing Debian packages are 
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from device_tests.boards import Board
@@ -114,7 +114,7 @@ def _programs(board: Board) -> tuple[str, ...]:
 
 
 def _fetch_zig(folder: Path) -> None:
-    if importlib.util.find_spec("pip") is None:
+    if find_spec("pip") is None:
         raise EnvironmentMissing("fetching zig needs pip", f"{sys.executable} -m ensurepip")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps"]
     command += ["--disable-pip-version-check", "--only-binary=:all:", "--target", str(folder)]

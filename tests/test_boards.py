@@ -156,6 +156,21 @@ def test_missing_programs_are_named_with_their_packages(
     assert not (tmp_path / "cache").exists()
 
 
+def test_zig_is_fetched_into_the_cache_where_the_environment_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(toolchains, "run_tool", lambda words: commands.append(list(words)))
+    monkeypatch.setattr("firmware_export.toolchains.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("device_tests.toolchains.find_spec", lambda name: object())
+    monkeypatch.setattr(toolchains, "require", lambda boards: None)
+    call = toolchains.compiler_call(BOARDS["armv6"], tmp_path, quiet)
+    assert call.command == (str(tmp_path / "ziglang-0.17.1" / "ziglang" / "zig"), "cc")
+    assert call.environment["ZIG_GLOBAL_CACHE_DIR"].startswith(str(tmp_path))
+    (command,) = commands
+    assert command[-1] == toolchains.ZIG and "--target" in command
+
+
 # Builds
 
 

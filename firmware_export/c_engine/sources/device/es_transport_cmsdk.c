@@ -1,6 +1,7 @@
 /* es_transport_cmsdk.c: the CMSDK UART of Arm's MPS2 and MPS3 boards, polled.
  *
- * ES_UART is its address and comes from the build, because the boards differ in it.
+ * ES_UART is its address and comes from the build, because the boards differ in it. The clock is
+ * that of the AN385 image; an emulator has no baud rate.
  */
 #include "es_transport.h"
 
