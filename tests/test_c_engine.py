@@ -192,7 +192,7 @@ def test_a_microphones_gain_hardly_matters(build_c: Build, clips: dict[str, Pcm]
     loud.push(4 * pcm)
     # Only level_eps and the floor tell them apart, and the second of silence at the start.
     apart = np.abs(np.array(quiet.codes[500:], np.int32) - np.array(loud.codes[500:]))
-    assert np.mean(apart > 0) < 0.02 and apart.max() <= 1
+    assert np.mean(apart > 0) < 0.05 and apart.max() <= 1
     assert np.abs(quiet.adv() - loud.adv()).max() < 0.02
 
 
