@@ -11,7 +11,8 @@ static ES_INLINE void es_tiles(const es_layer *layer, const es_act *rows, int ch
 {
     const int bands = layer->bands_out;
     int f = 0;
-    while (bands >= ES_TILE_POSITIONS && bands - f > 1) {
+    /* Half a tile or less costs less band by band. */
+    while (bands >= ES_TILE_POSITIONS && 2 * (bands - f) > ES_TILE_POSITIONS) {
         const int position = es_moved_back(f, ES_TILE_POSITIONS, bands);
         /* A constant number lets the compiler unroll the tile. */
         es_tile(layer, rows, position, channel, ES_TILE_POSITIONS, out, pitch);
