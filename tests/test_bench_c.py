@@ -103,7 +103,8 @@ def test_json_is_the_whole_truth() -> None:
     bench = CBench((CONV,), (*PEERS, row(ENGINE, "dsp", "cortex-m4", 31_000_000)), ("x",))
     found = json.loads(json.dumps(bench.to_dict()))
     assert (found["schema"], found["kind"]) == (1, "c-bench")
-    assert set(found) == {"schema", "kind", "works", "rows", "absent", "goals", "note"}
+    parts = {"schema", "kind", "works", "rows", "absent", "streaming", "goals", "note"}
+    assert set(found) == parts
     again = CBench(
         tuple(Work(**work) for work in found["works"]),
         tuple(Row(**values) for values in found["rows"]),

@@ -41,8 +41,11 @@ _TITLES = {"litert": "LiteRT", "onnxruntime": "ONNX Runtime"}
 _SYSTEM = DEVICES["rpi-aarch64"]
 _GUEST = Path(__file__).parent / "guest"
 
-RUNS = 4
-"""Inferences that the difference is over; a start varies by some thousand instructions."""
+RUNS, REPEATS = 8, 3
+"""Inferences that the difference is over, and how often both sides of it are counted.
+
+A start varies by some thousand instructions, on a busy machine at times by millions (threads that
+wait, Python's compiled files written): the smallest counts are those without."""
 
 MEAN_STEP = 1.0
 """What optimised kernels may be from the reference on average: they round otherwise, layer by
@@ -108,9 +111,8 @@ def measure_runtime(workload: Workload, core: Core, runtime: str, variant: str) 
     with tempfile.TemporaryDirectory(prefix="edge-ser-peer-") as scratch:
         run = _Run(workload, core, runtime, variant, Path(scratch))
         run.write()
-        # Twice each, the smaller counts: a first start also writes Python's compiled files.
-        one = min(run.count(1) for _ in range(2))
-        more = [run.count(1 + RUNS) for _ in range(2)]
+        one = min(run.count(1) for _ in range(REPEATS))
+        more = sorted(run.count(1 + RUNS) for _ in range(REPEATS))
         steps = run.steps()
     if steps.mean() > MEAN_STEP:
         raise GateFailed(
@@ -124,8 +126,8 @@ def measure_runtime(workload: Workload, core: Core, runtime: str, variant: str) 
         variant=variant,
         work=workload.name,
         core=core.device.cpu,
-        instructions=round((min(more) - one) / RUNS),
-        spread=round((max(more) - min(more)) / RUNS),
+        instructions=round((more[0] - one) / RUNS),
+        spread=round((more[-1] - more[0]) / RUNS),
         largest_step=int(steps.max()),
         how=f"one thread, Python {_SYSTEM.python}, {_SYSTEM.family.emulator} "
         f"{qemu_version(_SYSTEM)} -cpu {core.device.cpu}",

@@ -155,7 +155,7 @@ class CBench:
             "goals": [
                 {**asdict(judgement), "met": judgement.met} for judgement in self.judgements()
             ],
-            "note": "counted in emulators: instructions, no cycles and no times",
+            "note": "rows are counted in emulators: instructions, no cycles and no times",
         }
 
     def _fewest(self, work: str, core: str, engine: str, variant: str | None) -> int | None:
