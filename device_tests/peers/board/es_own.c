@@ -1,8 +1,6 @@
 /* es_own.c: the C engine's int8 backbone alone, on a board: two measured inferences, row by row,
  * then the CRC of each output. No front-end and no head: the peers have none either.
  */
-#include <string.h>
-
 #include "es_backbone.h"
 #include "es_board.h"
 #include "es_crc32.h"
@@ -15,11 +13,19 @@ static es_backbone backbone;
 static int8_t values[OWN_FRAMES][OWN_VALUES], scores[OWN_FRAMES][OWN_SCORES];
 static int frame;
 
-static void keep(void *context, const int8_t *new_values, const int8_t *new_scores)
+/* Codes that a stored row may hold in 16 bits. */
+static void copy(int8_t *to, const es_act *from, int count)
+{
+    for (int i = 0; i < count; i++) {
+        to[i] = (int8_t)from[i];
+    }
+}
+
+static void keep(void *context, const es_act *new_values, const es_act *new_scores)
 {
     (void)context;
-    memcpy(values[frame], new_values, OWN_VALUES);
-    memcpy(scores[frame], new_scores, OWN_SCORES);
+    copy(values[frame], new_values, OWN_VALUES);
+    copy(scores[frame], new_scores, OWN_SCORES);
     frame++;
 }
 
