@@ -3,9 +3,9 @@
 A convolution kernel sums one *run* of elements: what is under it at one band, contiguous in the
 stored rows (es_row.h says how they lie). A family of kernels wants channels rounded up to a
 multiple, runs padded with zero weights to a multiple (what is read behind a window then counts for
-nothing), and weights in the order in which they are used: run after run, for SXTB16 each four of
-one as 0 2 1 3; or, where lanes are output channels, four elements of each channel of a block, then
-the next four.
+nothing), and weights in the order in which they are used: run after run; or, where lanes are output
+channels, four elements of each channel of a block, then the next four; or two channels in one
+16-bit number, which es_tile_dsp.h takes apart.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Layout:
         name: as in the manifest.
         channel_multiple: stored channels of a cell.
         run_multiple: elements of a window in the weights.
-        dsp: activations in 16 bits and weights in SXTB16's order.
+        dsp: activations in 16 bits, weights of two channels in one number.
         channel_block: output channels whose weights lie together; their tables are padded to it.
     """
 
@@ -52,7 +52,7 @@ LAYOUTS = {
     layout.name: layout
     for layout in (
         Layout("plain", 1, 4),
-        Layout("dsp", 2, 8, dsp=True),
+        Layout("dsp", 2, 8, dsp=True, channel_block=2),
         Layout("helium", 1, 16),
         Layout("simd", 1, 8, channel_block=16),
     )
@@ -195,22 +195,29 @@ def _in_blocks(values: NDArray[Any], layout: Layout) -> NDArray[Any]:
 def _flat_convolution(
     weights: NDArray[np.int8], cell: int, run: int, layout: Layout
 ) -> NDArray[np.int8]:
-    """(out, time, bands, in) -> [out][run], a run being [bands][time][cell].
-
-    In blocks [out/block][run/4][block][4].
-    """
+    """(out, time, bands, in) -> [out][run], a run being [bands][time][cell]; see `_interleaved`."""
     out, _, _, channels = weights.shape
     cells = weights.transpose(0, 2, 1, 3).reshape(out, -1, channels)
     padded = np.zeros((out, cells.shape[1], cell), np.int8)
     padded[..., :channels] = cells
-    packed = np.zeros((out, run), np.int8)
-    packed[:, : cells.shape[1] * cell] = padded.reshape(out, -1)
+    runs = np.zeros((out, run), np.int8)
+    runs[:, : cells.shape[1] * cell] = padded.reshape(out, -1)
+    return _interleaved(_in_blocks(runs, layout), layout).reshape(-1)
+
+
+def _interleaved(runs: NDArray[np.int8], layout: Layout) -> NDArray[Any]:
+    """(channels, run), as the layout wants it: in blocks [channels/block][run/4][block][4].
+
+    dsp: [channels/2][run] 16-bit numbers, 256 * the second channel's weight + the first one's.
+    """
+    blocks = runs.reshape(-1, layout.channel_block, runs.shape[1])
     if layout.dsp:
-        packed = packed.reshape(out, -1, _FOUR)[..., [0, 2, 1, 3]]
+        pairs = blocks.astype(np.int16)
+        return (256 * pairs[:, 1] + pairs[:, 0]).astype("<i2").view(np.int8)
     if layout.channel_block > 1:
-        blocks = _in_blocks(packed, layout).reshape(-1, layout.channel_block, run // _FOUR, _FOUR)
-        packed = blocks.transpose(0, 2, 1, 3)
-    return packed.reshape(-1)
+        fours = blocks.reshape(len(blocks), layout.channel_block, -1, _FOUR)
+        return fours.transpose(0, 2, 1, 3)
+    return runs
 
 
 def _flat_depthwise(

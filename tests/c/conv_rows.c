@@ -3,7 +3,7 @@
  *     conv_rows SEED COUNT
  *
  * Layers have any shape, the largest weights and codes, and shifts of any size; sums stay within
- * what es_requantise.h defines. What lies around an output row takes part in its checksum.
+ * what layout.py allows. What lies around an output row takes part in its checksum.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +12,14 @@
 #include "kernels/es_choice.h"
 #include "kernels/es_conv.h"
 
+#define ALIGNED __attribute__((aligned(16)))
+
 enum { WEIGHTS = 1 << 16, CHANNELS = 64, ROWS = 1 << 13, OUT = 1 << 12, MARGIN = 64 };
 
 static uint64_t state;
-static int8_t weights[WEIGHTS], shift[CHANNELS];
+static int8_t weights[WEIGHTS] ALIGNED, shift[CHANNELS];
 static int32_t bias[CHANNELS], multiplier[CHANNELS];
-static es_act rows[ROWS], out[OUT];
+static es_act rows[ROWS] ALIGNED, out[OUT] ALIGNED;
 
 static uint32_t draw(void)
 {
@@ -45,7 +47,8 @@ static es_layer draw_layer(int limited)
     layer.kernel_t = (uint8_t)between(1, 4);
     layer.kernel_f = (uint8_t)between(1, 5);
     layer.stride_f = (uint8_t)between(1, 2);
-    layer.channels_in = layer.cell = (uint16_t)between(1, 20);
+    layer.channels_in = (uint16_t)between(1, 20);
+    layer.cell = (uint16_t)round_up(layer.channels_in, ES_LAYOUT_DSP ? 2 : 1);
     layer.channels_out = (uint16_t)between(1, 40);
     layer.bands_out = (uint16_t)between(1, 20);
     layer.pitch = (uint16_t)(layer.kernel_t * layer.cell);
@@ -60,13 +63,26 @@ static es_layer draw_layer(int limited)
     return layer;
 }
 
+static void store_weight(const es_layer *layer, int channel, int k, int weight)
+{
+#if ES_LAYOUT_DSP
+    int8_t *pair = weights + 2 * (channel / 2 * layer->run + k);
+    const int before = pair[1] * 256 + (uint8_t)pair[0];
+    const int both = before + (channel % 2 ? 256 * weight : weight);
+    pair[0] = (int8_t)(both & 0xff);
+    pair[1] = (int8_t)(both >> 8);
+#else
+    weights[es_weight_index(layer, channel, k)] = (int8_t)weight;
+#endif
+}
+
 /* Returns the sum of the channel's weights. */
 static int draw_weights(const es_layer *layer, int channel, int extreme)
 {
     int sum = 0;
     for (int k = 0; k < layer->kernel_f * layer->pitch; k++) {
         const int weight = extreme ? (draw() % 2 ? 127 : -127) : between(-127, 127);
-        weights[es_weight_index(layer, channel, k)] = (int8_t)weight;
+        store_weight(layer, channel, k, weight);
         sum += weight;
     }
     return sum;
@@ -75,9 +91,9 @@ static int draw_weights(const es_layer *layer, int channel, int extreme)
 static void draw_channel(const es_layer *layer, int channel, int extreme)
 {
     const int sum = draw_weights(layer, channel, extreme);
-    const int left = between(0, 3) == 0 ? between(1, 8) : 0;
+    const int left = between(0, 3) == 0 ? between(1, 6) : 0;
     const int32_t largest = INT32_C(1) << (left > 0 ? 20 - left : 28);
-    shift[channel] = (int8_t)(left > 0 ? left : between(draw() % 2 ? -14 : -31, 0));
+    shift[channel] = (int8_t)(left > 0 ? left : between(draw() % 2 ? -14 : -29, 0));
     multiplier[channel] = (int32_t)(UINT32_C(0x40000000) + draw() % UINT32_C(0x40000000));
     bias[channel] = draw() % 2 ? between(-3000, 3000) : between(-largest, largest);
     bias[channel] -= ES_UNSIGNED_ACTIVATIONS ? 128 * sum : 0;

@@ -26,7 +26,7 @@ typedef struct {
     int8_t zero_in;          /* zero point of the input: what padding holds */
     int8_t zero_out;
     int8_t low, high;        /* clamp of the output: the fused activation */
-    const int8_t *weights;   /* es_weight_index says where which; depthwise: es_depthwise.c */
+    const int8_t *weights;   /* es_weight (es_row.h) reads them; depthwise: es_depthwise.c */
     const int32_t *bias;     /* [channels_out], the input's zero point already folded in */
     const int32_t *multiplier; /* [channels_out], Q31 in [2^30, 2^31) */
     const int8_t *shift;     /* [channels_out], power of two that follows it; -29 to 8, > 0 is to

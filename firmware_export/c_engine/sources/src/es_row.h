@@ -23,28 +23,30 @@ typedef int16_t es_act;
 typedef int8_t es_act;
 #endif
 
-/* The order of weights inside four of one run: cores that unpack bytes 0 and 2, then 1 and 3,
- * of a word (SXTB16) find them stored as 0 2 1 3. */
-static inline int es_weight_at(int k)
-{
-#if ES_LAYOUT_DSP
-    return (k & ~3) | ((k & 1) << 1) | ((k & 2) >> 1);
-#else
-    return k;
-#endif
-}
-
-/* Where a weight of an output channel lies: element k of its run. In blocks of channels, four
- * neighbours of a run for each channel of the block come before the next four. */
+/* Where element k of an output channel's run of weights lies. Blocks of channels hold four
+ * neighbours of a run for each channel, then the next four. Pairs of channels share two bytes, see
+ * es_weight. */
 static inline uint32_t es_weight_index(const es_layer *layer, int channel, int k)
 {
     const uint32_t run = (uint32_t)channel / ES_CHANNEL_BLOCK;
-#if ES_CHANNEL_BLOCK > 1
-    const uint32_t lane = (uint32_t)channel % ES_CHANNEL_BLOCK;
-    const uint32_t four = (run * layer->run + (uint32_t)k) / 4;
-    return (four * ES_CHANNEL_BLOCK + lane) * 4 + (uint32_t)k % 4;
+    const uint32_t element = run * layer->run + (uint32_t)k;
+#if ES_LAYOUT_DSP
+    return 2 * element;
 #else
-    return run * layer->run + (uint32_t)es_weight_at(k);
+    const uint32_t lane = (uint32_t)channel % ES_CHANNEL_BLOCK;
+    return (element / 4 * ES_CHANNEL_BLOCK + lane) * 4 + element % 4;
+#endif
+}
+
+/* That weight. Pairs are stored as 256 times the second channel's plus the first one's. */
+static inline int32_t es_weight(const es_layer *layer, int channel, int k)
+{
+    const int8_t *at = layer->weights + es_weight_index(layer, channel, k);
+#if ES_LAYOUT_DSP
+    const int32_t both = at[1] * 256 + (uint8_t)at[0];
+    return channel % 2 == 0 ? at[0] : (both - at[0]) / 256;
+#else
+    return *at;
 #endif
 }
 

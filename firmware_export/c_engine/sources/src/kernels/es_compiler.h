@@ -13,6 +13,7 @@
 /* A function of assembly, with nothing around it, and a parameter of one. */
 #define ES_ASSEMBLY __attribute__((naked, noinline))
 #define ES_REGISTER __attribute__((unused))
+#define ES_ALIGNED_TO_WORDS __attribute__((aligned(4)))
 #else
 #define ES_INLINE inline
 #define ES_UNROLL

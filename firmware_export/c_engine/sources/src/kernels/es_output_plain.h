@@ -10,7 +10,7 @@ static inline int8_t es_plain_output(const es_layer *layer, const es_act *window
 {
     int32_t sum = layer->bias[channel];
     for (int k = 0; k < layer->run; k++) {
-        sum += layer->weights[es_weight_index(layer, channel, k)] * window[k];
+        sum += es_weight(layer, channel, k) * window[k];
     }
     return es_requantise(sum, layer->multiplier[channel], layer->shift[channel],
                          layer->zero_out, layer->low, layer->high);
