@@ -141,7 +141,7 @@ def _header(
         "ES_LAYERS": len(packed),
         "ES_STORED": stored_elements(packed),
         "ES_SLIDES": SLIDES,
-        "ES_LONGEST_RUN": max(p.run for p in packed if p.layer.bands_out > 1),
+        "ES_LONGEST_RUN": max((p.run for p in packed if p.layer.bands_out > 1), default=1),
         "ES_CHANNELS": head.channels,
         "ES_BANDS": head.bands,
         "ES_FEATURES": features,

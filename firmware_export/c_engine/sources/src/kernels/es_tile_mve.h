@@ -31,7 +31,8 @@ static inline es_scaling es_scaling_of(const es_layer *layer, int channel, uint3
 }
 
 /* Four codes, saturated; to: the offsets of their places. */
-static ES_INLINE void es_store_codes(int32x4_t sums, const es_scaling *s, int8_t *out, uint32x4_t to)
+static ES_INLINE void es_store_codes(int32x4_t sums, const es_scaling *s, int8_t *out,
+                                     uint32x4_t to)
 {
     const int32x4_t high = vqrdmulhq_s32(vshlq_s32(sums, s->left), s->multiplier);
     /* VRSHL rounds halves up; one less, and those of negative numbers go away from zero. */
@@ -79,7 +80,8 @@ static void es_four_channels(const es_layer *layer, const int8_t *x, int channel
     const es_scaling scaling = es_scaling_of(layer, channel, lanes);
     const int run = layer->run;
     const int32_t *const bias = layer->bias + channel;
-    const int8_t *w0 = layer->weights + channel * run, *w1 = w0 + run, *w2 = w1 + run, *w3 = w2 + run;
+    const int8_t *w0 = layer->weights + channel * run;
+    const int8_t *w1 = w0 + run, *w2 = w1 + run, *w3 = w2 + run;
     int32_t s0 = bias[0], s1 = bias[1], s2 = bias[2], s3 = bias[3];
     for (int k = run / 16; k > 0; k--, w0 += 16, w1 += 16, w2 += 16, w3 += 16, x += 16) {
         const int8x16_t activations = vldrbq_s8(x);
