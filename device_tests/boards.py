@@ -168,7 +168,7 @@ BOARDS: dict[str, Board] = {
             ("-target", "arm-linux-musleabihf", "-mcpu=arm1176jzf_s"),
             *("qemu-arm", "-cpu", "arm1176"),
         ),
-        _linux("host", "this machine, not emulated", "linux-x86_64", "host", ()),
+        _linux("host", "this machine, not emulated", "linux-x86_64", "host", ("-march=native",)),
     )
 }
 

@@ -55,9 +55,9 @@ _LINUX = (
         machine="x86_64",
         engines=_ALL_RUNTIMES,
         installer=True,
-        c=_zig("x86_64-linux-musl", "x86_64_v2", "simd"),
+        c=_zig("x86_64-linux-musl", "x86_64_v3", "simd"),
         emulated=("host",),
-        note="binaries for any processor since 2009; the sources use AVX2 and VNNI if told to",
+        note="binaries for processors with AVX2 (since 2013); the sources need none, use VNNI if told to",
     ),
     Target(
         name="rpi",
