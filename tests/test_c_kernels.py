@@ -1,7 +1,7 @@
 """The convolution kernels of microcontrollers give the plain kernel's bits.
 
-Those that Linux programs can run: Cortex-A cores have the instructions of M3 and M4. The whole
-backbone on M0+, M3, M4, M7, M33, M55 and RISC-V: test_device_*.
+On random layers; the whole backbone on every board: test_c_devices.py. Linux programs run what
+Cortex-A cores have of M3 and M4, bare boards the rest.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from c_fixtures import STRICT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from device_tests.boards import BOARDS
 from edge_ser.bundle import open_bundle
 from firmware_export.c_engine import SourceOptions, write_sources
 
 PROGRAM = Path(__file__).parent / "c" / "conv_rows.c"
-LAYERS = 60
+BARE_MAIN = PROGRAM.with_name("conv_rows_bare.c")
+LAYERS, BARE_SEEDS = 60, 6
 
 HOST = ("cc",)
 THUMB = ("arm-linux-gnueabihf-gcc", "-mthumb", "-mcpu=cortex-a7", "-mfpu=vfpv4", "-static")
@@ -83,3 +85,48 @@ def test_a_kernel_gives_the_plain_ones_bits(
         assert rows == rows_of([str(plain)], seed)[1:]
 
     check()
+
+
+def build_bare(sources: Path, core: str, board_name: str) -> Path:
+    """conv_rows.c for a core, on a board, with newlib's printf through semihosting."""
+    board = BOARDS[board_name]
+    command = ["arm-none-eabi-gcc", *STRICT, "-O2", *BOARDS[core].flags]
+    command += ["-Iinclude", "-Isrc", "-Idevice"]
+    renamed = ["-Dmain=conv_rows", "-c", str(PROGRAM)]
+    subprocess.run([*command, *renamed, "-o", "conv_rows.o"], cwd=sources, check=True)
+    numbers = [f"-DSEEDS={BARE_SEEDS}", f"-DCOUNT={LAYERS}"]
+    files = [*(f"device/{name}" for name in board.sources), "src/kernels/es_conv.c"]
+    link = ["--specs=rdimon.specs", "-nostartfiles", "-Ldevice", "-T", f"device/{board.script}"]
+    link += ["-Wl,--defsym=end=es_free_start", "-Wl,--defsym=es_stack_size=16K", "-Wl,-n"]
+    built = [*numbers, *files, str(BARE_MAIN), "conv_rows.o", *link, "-o", "bare"]
+    subprocess.run([*command, *built], cwd=sources, check=True)
+    return sources / "bare"
+
+
+@pytest.mark.device
+@pytest.mark.parametrize(
+    ("core", "board_name", "layout", "kernel"),
+    [
+        ("cortex-m0plus", "cortex-m3", "plain", "portable"),
+        ("cortex-m4", "cortex-m4", "dsp", "dsp"),
+        ("cortex-m55", "cortex-m55", "helium", "helium"),
+    ],
+)
+def test_a_bare_kernel_gives_the_plain_ones_bits(
+    exported_bundle: Path, tmp_path: Path, core: str, board_name: str, layout: str, kernel: str
+) -> None:
+    emulator = BOARDS[board_name].emulator
+    for program in (*HOST, "arm-none-eabi-gcc", emulator[0]):
+        if shutil.which(program) is None:
+            pytest.skip(f"no {program}")
+    with open_bundle(exported_bundle) as bundle:
+        write_sources(bundle, tmp_path, SourceOptions(layout=layout))
+    allow_long_runs(tmp_path / "src" / "es_model.h")
+    plain = build(tmp_path, "plain", HOST, "-DES_KERNEL_PLAIN")
+    bare = build_bare(tmp_path, core, board_name)
+    semihosting = ("-semihosting-config", "enable=on,target=native", "-serial", "none")
+    command = [*emulator, *semihosting, "-kernel", str(bare)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    wanted = [row for seed in range(BARE_SEEDS) for row in rows_of([str(plain)], seed)[1:]]
+    assert said.count(kernel) == BARE_SEEDS
+    assert [word for word in said if word != kernel] == wanted
