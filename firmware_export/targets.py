@@ -57,7 +57,7 @@ _LINUX = (
         installer=True,
         c=_zig("x86_64-linux-musl", "x86_64_v3", "simd"),
         emulated=("host",),
-        note="binaries for processors with AVX2 (since 2013); the sources need none, use VNNI if told to",
+        note="binaries need AVX2 (since 2013); the sources do not, and use VNNI if told to",
     ),
     Target(
         name="rpi",
@@ -192,7 +192,8 @@ def find_target(name: str) -> Target:
     """
     if name in TARGETS:
         return TARGETS[name]
-    near = difflib.get_close_matches(name, TARGETS, n=1, cutoff=0.4)
+    parts = sorted((known for known in TARGETS if name and name in known), key=len)
+    near = parts or difflib.get_close_matches(name, TARGETS, n=1, cutoff=0.4)
     question = f"did you mean {near[0]!r}? " if near else ""
     raise InputError(
         f"no target called {name!r}",

@@ -66,7 +66,8 @@ def test_what_verifies_a_target_here_is_for_it(target: Target) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("rpy", "rpi"), ("linux", "linux-x86_64"), ("cortex-m5", "cortex-m55")]
+    ("typed", "meant"),
+    [("rpy", "rpi"), ("linux", "linux-x86_64"), ("m3", "cortex-m3"), ("zero", "rpi-zero")],
 )
 def test_unknown_target_names_the_nearest(typed: str, meant: str) -> None:
     with pytest.raises(InputError, match=f"no target called '{typed}'") as caught:
