@@ -106,7 +106,9 @@ def _run_c(args: argparse.Namespace) -> int:
     if args.json:
         args.json.write_text(json.dumps(bench.to_dict(), indent=1, allow_nan=False) + "\n")
     if args.markdown:
-        page = c_engine.as_page(bench, _command(args, "--c"))
+        words = ["edge-ser", "bench", *([args.bundle.name] if args.bundle else []), "--c"]
+        words += ["--rounds", str(args.rounds), "--markdown", args.markdown.name]
+        page = c_engine.as_page(bench, shlex.join(words))
         args.markdown.write_text(page, encoding="utf-8")
     goals = bench.judgements()
     return 1 if args.check and not (goals and bench.met) else 0
@@ -116,9 +118,9 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _command(args: argparse.Namespace, *options: str) -> str:
+def _command(args: argparse.Namespace) -> str:
     """How the figures can be had again, without this machine's folders."""
-    words = ["edge-ser", "bench", *([args.bundle.name] if args.bundle else []), *options]
+    words = ["edge-ser", "bench", *([args.bundle.name] if args.bundle else [])]
     if args.checkpoint:
         words += ["--checkpoint", args.checkpoint.name]
     for option in ("threads", "seconds", "rounds"):
