@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device_tests import c_checks, checks
+from device_tests import c_checks, checks, tflm_host
 from device_tests.boards import BOARDS, Board, find_board
 from device_tests.c_checks import BoardReport, Plan, Task, make_task, plan_for
 from device_tests.checks import DeviceReport
@@ -79,7 +79,8 @@ def chosen(names: Sequence[str], bundle: Bundle) -> list[str]:
     target = bundle.manifest.target
     if ALL in names:
         # The C engine's sources are written for each board; wheels run the bundle as it is.
-        return [*(name for name in DEVICES if DEVICES[name].target == target), *BOARDS]
+        systems = [name for name in DEVICES if DEVICES[name].target == target]
+        return [*systems, *BOARDS, tflm_host.NAME]
     for name in names:
         _check_name(name)
     if names:
@@ -95,7 +96,7 @@ def chosen(names: Sequence[str], bundle: Bundle) -> list[str]:
 
 def _check_name(name: str) -> None:
     """Systems are called after the Pi, boards after their core: the right table suggests."""
-    if name.startswith(SERIAL):
+    if name.startswith(SERIAL) or name == tflm_host.NAME:
         return
     if name.startswith(SSH):
         parse_address(name)
@@ -217,6 +218,9 @@ def _boards(names: Sequence[str], bundle: Bundle, settings: Settings) -> list[Bo
     reports = []
     for name in names:
         if name in DEVICES or name.startswith(SSH):
+            continue
+        if name == tflm_host.NAME:
+            reports.append(tflm_host.run_tflm(bundle, c_checks.FULL, speech, settings.say))
             continue
         serial = name.startswith(SERIAL)
         board = find_board(settings.board if serial else name)

@@ -165,7 +165,8 @@ _MODELS = (
         title="TFLite-Micro, e.g. on an ESP32-S3",
         chip=Chip("ESP32-S3, a 3 MiB application partition", 3 * _MIB, 512 * _KIB),
         extra="tflm",
-        note="its interpreter is run here, on the host",
+        emulated=("tflite-micro",),
+        note="verified by its interpreter on the exporting machine, no chip is emulated",
     ),
     *(
         Target(

@@ -13,7 +13,7 @@ import pytest
 from conftest import REPOSITORY, synthetic_speech
 from numpy.typing import NDArray
 
-from device_tests import toolchains
+from device_tests import tflm_host, toolchains
 from device_tests.boards import BOARDS, find_board
 from device_tests.c_checks import FULL, SLOW, BoardReport, make_task, plan_for, run_board
 from device_tests.cached import default_cache
@@ -148,6 +148,21 @@ def test_a_board_that_computes_something_else_fails(
         "frames",
     ):
         assert part in said
+
+
+def test_tflite_micro_gives_the_same_outputs(
+    exported_bundle: Path, speech: list[NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tflite_micro", reason="no tflite-micro: pip install 'edge-ser[tflm]'")
+    with open_bundle(exported_bundle) as bundle:
+        report = tflm_host.run_tflm(bundle, SMALL, speech)
+        assert report.passed and report.vectors == 27, report.failures
+        right = tflm_host.interpreter.run
+        monkeypatch.setattr(
+            tflm_host.interpreter, "run", lambda *words: [part ^ 1 for part in right(*words)]
+        )
+        wrong = tflm_host.run_tflm(bundle, SMALL, speech)
+    assert not wrong.passed and "other outputs" in wrong.failures[0]
 
 
 @pytest.mark.device

@@ -60,6 +60,7 @@ def test_list_shows_every_device(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in lines] == [
         *DEVICES,
         *BOARDS,
+        "tflite-micro",
         "ssh://USER@HOST",
         "serial:PORT",
     ]

@@ -150,6 +150,7 @@ def _speech(folders: list[Path]) -> tuple[NDArray[np.float32], ...]:
 
 
 def _list() -> str:
+    from device_tests import tflm_host
     from device_tests.boards import BOARDS
     from device_tests.devices import DEVICES
 
@@ -158,11 +159,12 @@ def _list() -> str:
         for device in DEVICES.values()
     ]
     boards = [f"{board.name:<20} {board.title}; C engine" for board in BOARDS.values()]
+    others = [f"{tflm_host.NAME:<20} {tflm_host.TITLE}; backbone"]
     real = [
         f"{'ssh://USER@HOST':<20} a real Linux device: runtimes, milliseconds, the C engine",
         f"{'serial:PORT':<20} a real board with the probe firmware; --board, --baud",
     ]
-    return "\n".join([*systems, *boards, *real])
+    return "\n".join([*systems, *boards, *others, *real])
 
 
 def _markdown(args: argparse.Namespace, session: Session) -> str:
