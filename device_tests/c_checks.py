@@ -141,8 +141,12 @@ class Task:
     floats: NDArray[np.float32] | None
 
 
-def options_for(board: Board) -> SourceOptions:
+def options_for(board: Board, fixed_point: bool | None = None) -> SourceOptions:
     """As the exporter writes the sources of the board's target.
+
+    Args:
+        board: which.
+        fixed_point: the other front-end than the target's, for comparison; None for its own.
 
     Raises:
         InputError: that target gets no C engine.
@@ -150,11 +154,17 @@ def options_for(board: Board) -> SourceOptions:
     target = find_target(board.target)
     if target.c is None:
         raise InputError(f"the target {target.name} gets no C engine", "choose another board")
-    return SourceOptions(layout=target.c.layout, fixed_point=target.c.frontend == "fixed")
+    own = target.c.frontend == "fixed"
+    fixed = own if fixed_point is None else fixed_point
+    return SourceOptions(layout=target.c.layout, fixed_point=fixed)
 
 
 def make_task(
-    bundle: Bundle, board: Board, plan: Plan, speech: Sequence[NDArray[np.float32]]
+    bundle: Bundle,
+    board: Board,
+    plan: Plan,
+    speech: Sequence[NDArray[np.float32]],
+    fixed_point: bool | None = None,
 ) -> Task:
     """Vectors and their answers.
 
@@ -163,11 +173,12 @@ def make_task(
         board: decides the front-end.
         plan: how many.
         speech: clips; see `speech_of`.
+        fixed_point: see `options_for`.
 
     Raises:
         EdgeSerError: see `c_reference.expect`.
     """
-    options = options_for(board)
+    options = options_for(board, fixed_point)
     short = short_vectors(speech, plan.vectors, longest=plan.longest)
     long = clip_vectors(speech, plan.clips, plan.clip_seconds)
     audio = [(vector.pcm / 32_768.0).astype(np.float32) for vector in long]

@@ -52,6 +52,7 @@ class Settings:
         baud: of a serial port.
         ssh: how real Linux devices are reached.
         say: told what goes on.
+        fixed_point: front-end of the boards; None for that of their targets.
     """
 
     engines: tuple[str, ...]
@@ -63,6 +64,7 @@ class Settings:
     baud: int
     ssh: SshOptions
     say: Callable[[str], None]
+    fixed_point: bool | None = None
 
 
 def chosen(names: Sequence[str], bundle: Bundle) -> list[str]:
@@ -225,7 +227,7 @@ def _boards(names: Sequence[str], bundle: Bundle, settings: Settings) -> list[Bo
         serial = name.startswith(SERIAL)
         board = find_board(settings.board if serial else name)
         plan = plan_for(board)
-        task = _task(board, plan, bundle, speech, tasks)
+        task = _task(board, plan, bundle, speech, settings.fixed_point, tasks)
         if serial:
             port = name.removeprefix(SERIAL)
             reports.append(
@@ -243,11 +245,12 @@ def _task(
     plan: Plan,
     bundle: Bundle,
     speech: Sequence[NDArray[np.float32]],
+    fixed_point: bool | None,
     tasks: dict[tuple[bool, Plan], Task],
 ) -> Task:
     """Boards with the same front-end must give the same answers, whatever their layout."""
-    options = c_checks.options_for(board)
+    options = c_checks.options_for(board, fixed_point)
     key = (options.fixed_point, plan)
     if key not in tasks:
-        tasks[key] = make_task(bundle, board, plan, speech)
+        tasks[key] = make_task(bundle, board, plan, speech, fixed_point)
     return Task(options, tasks[key].short, tasks[key].long, tasks[key].floats)

@@ -227,6 +227,12 @@ def test_a_session_reports_every_device(exported_bundle: Path, cache: Path) -> N
     assert "| `host` |" in page and "| yes |" in page
 
 
+def test_the_other_front_end_can_be_asked_for(exported_bundle: Path, cache: Path) -> None:
+    fixed = dataclasses.replace(settings(cache), fixed_point=True)
+    (board,) = run_session(["host"], exported_bundle, fixed).boards
+    assert board.passed and board.frontend == "fixed"
+
+
 def test_nothing_tested_is_not_passed() -> None:
     assert not Session({}).passed
     assert not Session({}, (), (report_of(failures=("x",)),)).passed

@@ -72,6 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--file", type=Path, metavar="AUDIO", help="what systems stream; default: a golden clip"
     )
     parser.add_argument(
+        "--front-end",
+        choices=("float", "fixed"),
+        help="of the C engine on boards; default: that of the board's target",
+    )
+    parser.add_argument(
         "--board", default="cortex-m4", metavar="NAME", help="what is at the serial port"
     )
     parser.add_argument(
@@ -137,6 +142,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         baud=args.baud,
         ssh=SshOptions(identity=args.identity, known_hosts=args.known_hosts),
         say=lambda line: print(line, file=sys.stderr, flush=True),
+        fixed_point=None if args.front_end is None else args.front_end == "fixed",
     )
 
 
