@@ -9,6 +9,19 @@ void es_frontend_reset(es_frontend *frontend)
     frontend->unheard = ES_N_FFT - ES_HOP;
 }
 
+void es_count_hop(es_level *level, const int16_t *hop, int32_t *sum, int64_t *squares)
+{
+    *sum = 0;
+    *squares = 0;
+    for (int i = 0; i < ES_HOP; i++) {
+        *sum += hop[i];
+        *squares += (int32_t)hop[i] * hop[i];
+    }
+    if (level->hops < ES_LEVEL_HOPS) {
+        level->hops++;
+    }
+}
+
 uint32_t es_frontend_take(es_frontend *frontend, const int16_t *samples, uint32_t count,
                           int8_t *codes, bool *complete)
 {

@@ -41,6 +41,9 @@ void es_frontend_set_level(es_frontend *frontend, float mean, float variance);
 uint32_t es_frontend_take(es_frontend *frontend, const int16_t *samples, uint32_t count,
                           int8_t *codes, bool *complete);
 
+/* For the implementations: sum and squares of a hop, which the level counts. Exact. */
+void es_count_hop(es_level *level, const int16_t *hop, int32_t *sum, int64_t *squares);
+
 /* One of the two implementations: the row of the frame in `heard`, the level updated by its hop. */
 void es_frontend_row(es_frontend *frontend, int8_t *codes);
 

@@ -25,15 +25,9 @@ void es_frontend_set_level(es_frontend *frontend, float mean, float variance)
 
 static void hear_hop(es_level *level, const int16_t *hop)
 {
-    int32_t sum = 0;
-    int64_t squares = 0;
-    for (int i = 0; i < ES_HOP; i++) {
-        sum += hop[i];
-        squares += (int32_t)hop[i] * hop[i];
-    }
-    if (level->hops < ES_LEVEL_HOPS) {
-        level->hops++;
-    }
+    int32_t sum;
+    int64_t squares;
+    es_count_hop(level, hop, &sum, &squares);
     const int64_t mean = (int64_t)sum * 65536 / ES_HOP;
     const int64_t square = squares * 65536 / ES_HOP;
     level->mean += (mean - level->mean) / (int64_t)level->hops;

@@ -24,15 +24,9 @@ void es_frontend_set_level(es_frontend *frontend, float mean, float variance)
 
 static void hear_hop(es_level *level, const int16_t *hop)
 {
-    int32_t sum = 0;
-    int64_t squares = 0;
-    for (int i = 0; i < ES_HOP; i++) {
-        sum += hop[i];
-        squares += (int32_t)hop[i] * hop[i];
-    }
-    if (level->hops < ES_LEVEL_HOPS) {
-        level->hops++;
-    }
+    int32_t sum;
+    int64_t squares;
+    es_count_hop(level, hop, &sum, &squares);
     const float share = 1.0f / (float)level->hops;
     const float mean = (float)sum * (1.0f / ((float)ES_HOP * FULL_SCALE));
     const float square = (float)squares * (1.0f / ((float)ES_HOP * FULL_SCALE * FULL_SCALE));
