@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import subprocess
-import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +22,7 @@ from device_tests.boards import BOARDS, Board
 from device_tests.build import Program
 from device_tests.cached import key, once
 from device_tests.host_tools import run_tool
-from device_tests.instructions import Counter, read_counts
-from device_tests.launch import run_command
+from device_tests.peers.counted import run_counted
 from device_tests.peers.tflite_parts import chain_parts, input_name
 from device_tests.peers.workloads import Workload
 from edge_ser.bench.c_engine import CMSIS_NN, Row
@@ -46,7 +44,6 @@ _AROUND = (
 )
 # Copies are newlib's: bakenn's own file of them serves builds without a C library.
 _UNUSED = "bakenn_cmsis_memory.c"
-_LIMIT_SECONDS = 600.0
 
 
 def measure_bakenn(
@@ -125,20 +122,8 @@ def _measure_part(
 ) -> list[int]:
     """Counts of each inference."""
     program = _build(part, codes, board, variant, cache, say)
-    with tempfile.TemporaryDirectory(prefix="edge-ser-count-") as scratch:
-        counter = Counter(Path(scratch, "counts"), cache)
-        command = run_command(program, cache, counter, say)
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise GateFailed(f"bakenn's program hangs on {board.name}") from error
-        if done.returncode != 0:
-            raise GateFailed(
-                f"bakenn's program failed on {board.name} with code {done.returncode}: "
-                f"{done.stderr.strip()[-200:]}"
-            )
-        counts = [count.total for count in read_counts(counter.file)]
-    found, wanted = done.stdout.strip(), f"{zlib.crc32(expected.tobytes()):08x}"
+    found, counts = run_counted(program, cache, f"bakenn ({variant})", say)
+    wanted = f"{zlib.crc32(expected.tobytes()):08x}"
     if found != wanted:
         raise GateFailed(
             f"bakenn ({variant}) gives other outputs on {board.name} than LiteRT's reference "

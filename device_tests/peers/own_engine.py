@@ -6,7 +6,6 @@ Row by row, as it streams, with the padding of an offline pass at both ends.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -16,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from device_tests.boards import BOARDS, Board
+from device_tests.boards import BOARDS
 from device_tests.build import Program, build
-from device_tests.instructions import Counter, read_counts
-from device_tests.launch import run_command
+from device_tests.peers.counted import run_counted
 from device_tests.peers.workloads import Workload
 from device_tests.versions import compiler_version
 from edge_ser import __version__
@@ -37,7 +35,6 @@ from firmware_export.targets import find_target
 CORES = ("cortex-m4", "cortex-m55", "cortex-a53", "cortex-a76")
 
 _MAIN = Path(__file__).parent / "board" / "es_own.c"
-_LIMIT_SECONDS = 600.0
 
 
 def measure_own(
@@ -150,27 +147,14 @@ def _run(
     program: Program, workload: Workload, cache: Path, say: Callable[[str], None]
 ) -> tuple[str, list[int]]:
     """Name of the kernels, and the counts of each inference."""
-    board: Board = program.board
-    with tempfile.TemporaryDirectory(prefix="edge-ser-count-") as scratch:
-        counter = Counter(Path(scratch, "counts"), cache)
-        command = run_command(program, cache, counter, say)
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise GateFailed(f"the engine hangs on {board.name}") from error
-        if done.returncode != 0:
-            said = done.stderr.strip()[-200:]
-            raise GateFailed(
-                f"the engine failed on {board.name} with code {done.returncode}: {said}"
-            )
-        counts = [count.total for count in read_counts(counter.file)]
-    values, scores, kernels = done.stdout.split()
+    said, counts = run_counted(program, cache, "the engine", say)
+    values, scores, kernels = said.split()
     wanted = [zlib.crc32(np.ascontiguousarray(part).tobytes()) for part in workload.expected]
     found = [int(values, 16), int(scores, 16)][: len(wanted)]
     if found != wanted:
         raise GateFailed(
-            f"the engine gives other outputs on {board.name} than LiteRT's reference kernels "
-            f"({workload.name})",
+            f"the engine gives other outputs on {program.board.name} than LiteRT's reference "
+            f"kernels ({workload.name})",
             "run `edge-ser device-test` on that board, which says where",
         )
     return kernels, counts
