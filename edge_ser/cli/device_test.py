@@ -211,7 +211,7 @@ def _board(board: BoardReport) -> list[str]:
     memory = {"engine": board.buffer, "stack": board.stack, "static RAM": board.static}
     memory["flash"] = board.flash or 0
     known = ", ".join(f"{name} {size / 1000:.1f} KB" for name, size in memory.items() if size)
-    lines.append(f"        memory: {known}")
+    lines += [f"        memory: {known}"] if known else []
     if board.instructions is not None:
         lines.append(f"        {board.instructions / 1e6:.1f} M instructions per second of audio")
     if board.speed is not None:
