@@ -248,7 +248,7 @@ def test_a_runtime_that_does_not_import_is_reported_not_raised(
 
 def test_the_engines_of_this_environment_are_listed_in_order() -> None:
     statuses = available_engines()
-    assert list(statuses) == ["litert", "tflite-runtime", "onnxruntime"]
+    assert list(statuses) == ["litert", "tflite-runtime", "onnxruntime", "c"]
     assert str(statuses["litert"]) == importlib.metadata.version("ai-edge-litert")
 
 
