@@ -26,7 +26,8 @@ _RUN = 'chmod u+x "$1" && exec "$1"'
 
 def has_program(bundle: Bundle) -> bool:
     """Whether the bundle has the program and says what it must answer."""
-    return PROGRAM in bundle.manifest.files and bundle.manifest.c_engine is not None
+    engine = bundle.manifest.c_engine
+    return PROGRAM in bundle.manifest.files and engine is not None and bool(engine.readings)
 
 
 def check_program(connection: Connection, bundle: Bundle, folder: str) -> Check:
