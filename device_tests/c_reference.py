@@ -31,7 +31,7 @@ from firmware_export.c_engine import SourceOptions, write_sources
 
 @dataclass(frozen=True)
 class Expected:
-    """A vector, what a device must answer at its end, and the backbone's frames, for messages."""
+    """A vector, and what a device must answer at its end."""
 
     vector: Vector
     reading: Reading

@@ -33,8 +33,7 @@ def record(folder: Path, rows: Sequence[DeviceRow]) -> tuple[Path, str]:
         InputError: not a folder, or one without a drift report.
         BundleRefused: the bundle is damaged.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is an archive", "unpack it, and name the folder to record into")
+    require_folder(folder)
     with open_bundle(folder) as bundle:
         manifest = bundle.manifest
     add_devices(folder, rows)
@@ -42,6 +41,19 @@ def record(folder: Path, rows: Sequence[DeviceRow]) -> tuple[Path, str]:
     (folder / MANIFEST_NAME).write_text(changed.to_json(), encoding="utf-8")
     archive = folder.with_name(folder.name + ".tar.gz")
     return archive, pack(folder, archive)
+
+
+def require_folder(bundle: Path) -> None:
+    """Refuse what cannot be changed.
+
+    Raises:
+        InputError: an archive, or nothing at all.
+    """
+    if not bundle.is_dir():
+        raise InputError(
+            f"{bundle} is not the folder of a bundle",
+            "unpack the archive, and name the folder to record into",
+        )
 
 
 def _with_figures(manifest: Manifest, folder: Path, rows: Sequence[DeviceRow]) -> Manifest:

@@ -285,7 +285,7 @@ def test_recording_twice_gives_the_same_bytes(bundle_copy: Path) -> None:
 
 def test_an_archive_or_a_bundle_without_report_cannot_be_recorded_into(bundle_copy: Path) -> None:
     archive, _ = record(bundle_copy, [board_row(report_of())])
-    with pytest.raises(InputError, match="is an archive"):
+    with pytest.raises(InputError, match="not the folder of a bundle"):
         record(archive, [board_row(report_of())])
     page = bundle_copy / "drift.html"
     page.write_text(page.read_text().replace("How to read this", "Nothing"))
@@ -294,6 +294,17 @@ def test_an_archive_or_a_bundle_without_report_cannot_be_recorded_into(bundle_co
     change_manifest(bundle_copy, lambda values: None)
     with pytest.raises(InputError, match="not a drift report"):
         record(bundle_copy, [board_row(report_of())])
+
+
+@pytest.mark.parametrize("words", [[], ["bundle.tar.gz"]])
+def test_what_cannot_be_recorded_into_is_refused_before_any_work(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = [str(tmp_path / word) for word in words]
+    assert main(["device-test", *bundle, "--device", "host", "--record"]) == 2
+    said = capsys.readouterr()
+    assert "--record" in said.err or "not the folder of a bundle" in said.err
+    assert "vectors" not in said.err + said.out
 
 
 def test_unknown_figures_are_left_out() -> None:

@@ -109,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
         print(_list())
         return 0
     path = args.bundle or shipped("bundle")
+    if args.record:
+        _check_recordable(args.bundle)
     with open_bundle(path) as bundle:
         names = chosen(args.device, bundle)
     settings = _settings(args)
@@ -125,6 +127,16 @@ def run(args: argparse.Namespace) -> int:
     if args.record:
         print(_record(path, session))
     return 0 if session.passed else 1
+
+
+def _check_recordable(bundle: Path | None) -> None:
+    """Before any work, and never into the bundle that is part of the package."""
+    from device_tests.record import require_folder
+    from edge_ser.errors import InputError
+
+    if bundle is None:
+        raise InputError("--record needs a bundle of yours", "name its folder: edge-ser export")
+    require_folder(bundle)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
