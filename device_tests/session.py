@@ -1,7 +1,8 @@
 """One bundle on many devices: emulated systems with the Python runtimes, boards with the C engine,
 and real ones over ssh or a serial port.
 
-A device that fails does not end the session: its failure is its row.
+A device that computes something else is a row like the others; one that crashes, hangs or cannot
+be reached ends the session.
 """
 
 from __future__ import annotations
