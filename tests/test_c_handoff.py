@@ -310,8 +310,8 @@ def test_live_is_partial_until_a_window_has_been_heard(
 
 def test_live_speaks_the_streams_schema(host: Written, clip: NDArray[np.int16]) -> None:
     """Fields as those of `edge-ser stream --json`, and no others of that name."""
-    from edge_ser.stream.json_lines import SCHEMA_VERSION
     from edge_ser.stream.reading import Reading
+    from edge_ser.stream.sinks.json_lines import SCHEMA_VERSION
 
     lines = live(host.folder / "prebuilt" / LIVE, clip.astype("<i2").tobytes()).stdout
     line = json.loads(lines.splitlines()[0])

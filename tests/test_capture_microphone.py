@@ -11,9 +11,9 @@ import pytest
 from stream_fixtures import FakePortAudio, PortAudioError, device
 
 from edge_ser.errors import AudioDeviceError, EdgeSerError, EnvironmentMissing, InputError
-from edge_ser.stream.devices import choose, input_devices, table
-from edge_ser.stream.microphone import RING_SECONDS, SILENT_DEVICE_SECONDS, Microphone
-from edge_ser.stream.portaudio import explain, load_portaudio
+from edge_ser.stream.capture.devices import choose, input_devices, table
+from edge_ser.stream.capture.microphone import RING_SECONDS, SILENT_DEVICE_SECONDS, Microphone
+from edge_ser.stream.capture.portaudio import explain, load_portaudio
 
 
 def microphone(fake: FakePortAudio, wanted: str | None = None, **settings: Any) -> Microphone:

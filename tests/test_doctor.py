@@ -22,7 +22,7 @@ from edge_ser.doctor.system import System, system_findings, this_system
 from edge_ser.errors import EnvironmentMissing
 from edge_ser.runtime import default_artefact
 from edge_ser.runtime.availability import EngineStatus
-from edge_ser.stream.devices import InputDevice
+from edge_ser.stream.capture.devices import InputDevice
 
 PI_64 = System((3, 13, 5), "Linux", "aarch64", 64, "glibc")
 

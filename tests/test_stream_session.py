@@ -19,13 +19,13 @@ from stream_fixtures import INFO, FakeEngine, KeepingSink
 
 from edge_ser.audio.files import read_audio
 from edge_ser.errors import AudioDeviceError, InputError
-from edge_ser.stream.counters import CaptureCounters
-from edge_ser.stream.file_source import AudioFile
-from edge_ser.stream.inference import NewestFirstInference
+from edge_ser.stream.analysis.inference import NewestFirstInference
+from edge_ser.stream.analysis.windows import Window, WindowScheduler
+from edge_ser.stream.capture.counters import CaptureCounters
+from edge_ser.stream.capture.file_source import AudioFile
 from edge_ser.stream.reading import Summary
 from edge_ser.stream.recorder import Recorder
 from edge_ser.stream.session import Session
-from edge_ser.stream.windows import Window, WindowScheduler
 
 
 def analyse(

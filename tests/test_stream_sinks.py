@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stream_fixtures import INFO, sample_reading
 
-from edge_ser.stream.bars import bar, sparkline
-from edge_ser.stream.json_lines import SCHEMA_VERSION, JsonLines
 from edge_ser.stream.reading import Meter, StreamInfo, Summary
-from edge_ser.stream.terminal import Terminal
-from edge_ser.stream.terminal_view import HEIGHT, Line, ViewState, length, render
-from edge_ser.stream.text_lines import text_line
+from edge_ser.stream.sinks.bars import bar, sparkline
+from edge_ser.stream.sinks.json_lines import SCHEMA_VERSION, JsonLines
+from edge_ser.stream.sinks.terminal import Terminal
+from edge_ser.stream.sinks.terminal_view import HEIGHT, Line, ViewState, length, render
+from edge_ser.stream.sinks.text_lines import text_line
 
 SUMMARY = Summary(
     seconds=42.1,

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge_ser.errors import EnvironmentMissing, InputError
-from edge_ser.stream import level
-from edge_ser.stream.resampler import StreamResampler
-from edge_ser.stream.ring import RingBuffer
-from edge_ser.stream.windows import Window, WindowScheduler
+from edge_ser.stream.analysis.windows import Window, WindowScheduler
+from edge_ser.stream.capture import level
+from edge_ser.stream.capture.resampler import StreamResampler
+from edge_ser.stream.capture.ring import RingBuffer
 
 RAMP: NDArray[np.float32] = np.arange(200_000, dtype=np.float32)
 

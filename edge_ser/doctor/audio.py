@@ -7,8 +7,8 @@ import importlib
 from edge_ser.doctor.finding import BOTH, Finding, Use
 from edge_ser.errors import EdgeSerError
 from edge_ser.runtime.quiet import native_stderr_hidden
-from edge_ser.stream.devices import NO_MICROPHONE_HINT, input_devices
-from edge_ser.stream.portaudio import load_portaudio
+from edge_ser.stream.capture.devices import NO_MICROPHONE_HINT, input_devices
+from edge_ser.stream.capture.portaudio import load_portaudio
 
 _INSTALL = "pip install 'edge-ser[audio]'"
 

@@ -12,7 +12,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ser.stream.counters import CaptureCounters
+from edge_ser.stream.capture.counters import CaptureCounters
 from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary
 
 

@@ -16,19 +16,19 @@ from edge_ser.bundle import open_bundle
 from edge_ser.errors import InputError
 from edge_ser.models import shipped
 from edge_ser.runtime import load_engine
-from edge_ser.stream.devices import choose, input_devices, table
-from edge_ser.stream.file_source import AudioFile
-from edge_ser.stream.json_lines import JsonLines
-from edge_ser.stream.microphone import Microphone
-from edge_ser.stream.portaudio import load_portaudio
+from edge_ser.stream.analysis.windows import SHORTEST_SECONDS, WindowScheduler
+from edge_ser.stream.capture.devices import choose, input_devices, table
+from edge_ser.stream.capture.file_source import AudioFile
+from edge_ser.stream.capture.microphone import Microphone
+from edge_ser.stream.capture.portaudio import load_portaudio
 from edge_ser.stream.protocols import Sink, Source
 from edge_ser.stream.reading import StreamInfo
 from edge_ser.stream.recorder import LONGEST_SECONDS, Recorder
 from edge_ser.stream.session import Session
+from edge_ser.stream.sinks.json_lines import JsonLines
+from edge_ser.stream.sinks.terminal import Terminal
+from edge_ser.stream.sinks.text_lines import TextLines
 from edge_ser.stream.stopping import StopRequest
-from edge_ser.stream.terminal import Terminal
-from edge_ser.stream.text_lines import TextLines
-from edge_ser.stream.windows import SHORTEST_SECONDS, WindowScheduler
 
 
 @dataclass(frozen=True)

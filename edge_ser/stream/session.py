@@ -16,13 +16,18 @@ from numpy.typing import NDArray
 
 from edge_ser import SAMPLE_RATE
 from edge_ser.errors import InputError
-from edge_ser.stream.inference import Inference, InlineInference, NewestFirstInference, Scored
-from edge_ser.stream.level import peak_dbfs, rms_dbfs
+from edge_ser.stream.analysis.inference import (
+    Inference,
+    InlineInference,
+    NewestFirstInference,
+    Scored,
+)
+from edge_ser.stream.analysis.windows import SHORTEST_SECONDS, WindowScheduler, samples_of
+from edge_ser.stream.capture.level import peak_dbfs, rms_dbfs
+from edge_ser.stream.capture.resampler import StreamResampler
 from edge_ser.stream.protocols import Predictor, Sink, Source
 from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary
 from edge_ser.stream.recorder import Recorder
-from edge_ser.stream.resampler import StreamResampler
-from edge_ser.stream.windows import SHORTEST_SECONDS, WindowScheduler, samples_of
 
 IDLE_SECONDS = 0.02
 """Pause when a live source has nothing new; bounds the delay that the loop adds."""

@@ -6,7 +6,7 @@ import os
 from typing import TextIO
 
 from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary
-from edge_ser.stream.terminal_view import Line, ViewState, render
+from edge_ser.stream.sinks.terminal_view import Line, ViewState, render
 
 _STYLES = {
     "bold": "1",

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from edge_ser.audio.files import AUDIO_SUFFIXES
 from edge_ser.errors import EnvironmentMissing, InputError
-from edge_ser.stream.counters import CaptureCounters
-from edge_ser.stream.level import count_clipped
+from edge_ser.stream.capture.counters import CaptureCounters
+from edge_ser.stream.capture.level import count_clipped
 
 BLOCK_SECONDS = 0.1
 

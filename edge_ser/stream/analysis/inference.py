@@ -15,8 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_ser.stream.analysis.windows import Window
 from edge_ser.stream.protocols import Predictor
-from edge_ser.stream.windows import Window
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from edge_ser import DIMENSIONS
-from edge_ser.stream.bars import bar, meter_position, sparkline
-from edge_ser.stream.level import FLOOR_DBFS
+from edge_ser.stream.capture.level import FLOOR_DBFS
 from edge_ser.stream.reading import Meter, Reading, StreamInfo, lost
+from edge_ser.stream.sinks.bars import bar, meter_position, sparkline
 
 Segment = tuple[str, str]
 """(text, style name); style "" is plain."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from edge_ser.errors import AudioDeviceError, InputError
-from edge_ser.stream.portaudio import explain
+from edge_ser.stream.capture.portaudio import explain
 
 NO_MICROPHONE_HINT = (
     "plug a microphone in (Linux: `arecord -l` should list it; in a container, pass /dev/snd or "

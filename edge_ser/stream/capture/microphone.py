@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser.errors import AudioDeviceError
-from edge_ser.stream.counters import CaptureCounters
-from edge_ser.stream.devices import InputDevice
-from edge_ser.stream.level import count_clipped
-from edge_ser.stream.portaudio import explain
-from edge_ser.stream.ring import RingBuffer
+from edge_ser.stream.capture.counters import CaptureCounters
+from edge_ser.stream.capture.devices import InputDevice
+from edge_ser.stream.capture.level import count_clipped
+from edge_ser.stream.capture.portaudio import explain
+from edge_ser.stream.capture.ring import RingBuffer
 
 RING_SECONDS = 10.0
 """Audio kept for a reader that is held up, before samples are dropped."""

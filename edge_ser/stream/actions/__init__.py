@@ -1,0 +1,1 @@
+"""What an event sets off outside this process: a program, a webhook."""

@@ -1,0 +1,1 @@
+"""From samples to A/D/V: exact incremental inference, or whole windows."""

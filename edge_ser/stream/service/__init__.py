@@ -1,0 +1,1 @@
+"""What a program needs that runs for months: configuration, logs, watchdog."""

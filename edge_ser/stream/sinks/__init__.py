@@ -1,0 +1,1 @@
+"""Who receives readings: lines, files, the terminal, brokers, pages, monitors."""

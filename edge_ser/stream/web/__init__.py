@@ -1,0 +1,1 @@
+"""The HTTP and WebSocket server: pages, health, metrics, and who may reach them."""
