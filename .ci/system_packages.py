@@ -107,6 +107,9 @@ PACKAGES = (
     ),
     SystemPackage("clang", "the C engine's fuzzing and sanitizers", programs=("clang",)),
     SystemPackage("cppcheck", "the C engine's static analysis", programs=("cppcheck",)),
+    SystemPackage("chromium", "the tests of the web pages", programs=("chromium",)),
+    SystemPackage("mosquitto", "the MQTT tests (a broker)", file_pattern="sbin/mosquitto"),
+    SystemPackage("strace", "the privacy test (what a stream writes)", programs=("strace",)),
     SystemPackage("pulseaudio", "the microphone test (a virtual one)", programs=("pulseaudio",)),
     SystemPackage(
         "pulseaudio-utils", "the microphone test (playing into it)", programs=("pactl", "paplay")

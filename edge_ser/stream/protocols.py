@@ -1,11 +1,12 @@
 """The seams of the stream: what a source of audio, a model and a receiver of readings offer.
 
-A voice-activity gate or a network receiver is a new `Source` or `Sink`; an incremental
-engine is a new `Predictor`. Nothing else in this room has to change for them.
+A new kind of microphone is a `Source`, another way to compute is an `Analyser`, and whatever
+wants to know of readings is a `Sink`. Nothing else in this room has to change for them.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -13,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser.stream.capture.counters import CaptureCounters
-from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary
+from edge_ser.stream.reading import Event, Meter, Reading, StreamInfo, Summary
 
 
 class Source(Protocol):
-    """Mono audio, block by block; used as a context manager that starts and stops it."""
+    """Mono audio at 16 kHz, block by block; used as a context manager that starts and stops it."""
 
     @property
     def label(self) -> str:
@@ -25,24 +26,28 @@ class Source(Protocol):
 
     @property
     def rate(self) -> float:
-        """Samples per second of the blocks; final once the source has been started."""
+        """Samples per second of the device or file itself; final once the source has started."""
 
     @property
     def live(self) -> bool:
-        """Whether audio arrives at its own pace, so that inference may have to skip windows."""
+        """Whether audio arrives at its own pace and is lost if nobody takes it."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether audio can come at this moment; False while a device is away."""
 
     @property
     def counters(self) -> CaptureCounters:
         """What was received and what was lost so far."""
 
     def read(self) -> NDArray[np.float32] | None:
-        """Newest block, (samples,) float32 about [-1, 1]; empty if none is there yet; never waits.
+        """Newest block, (samples,) float32 about [-1, 1] at 16 kHz; never waits.
 
-        Returns None once the audio has ended.
+        Empty if nothing is there yet; None once the audio has ended.
 
         Raises:
-            AudioDeviceError: the device failed.
-            InputError: the file is damaged.
+            AudioDeviceError: the device failed and will not come back by itself.
+            InputError: the file or the stream is damaged.
         """
 
     def __enter__(self) -> Self: ...
@@ -55,32 +60,66 @@ class Source(Protocol):
     ) -> None: ...
 
 
-class Predictor(Protocol):
-    """The part of `edge_ser.runtime.Engine` that a stream needs."""
+@dataclass(frozen=True)
+class Analysed:
+    """One window and what the model said of it.
+
+    Attributes:
+        start, end: its samples [start, end) in the 16 kHz stream.
+        values: (3,) float32 arousal, dominance, valence.
+        partial: the window is shorter than asked for.
+        seconds: that the model took since the last window.
+    """
+
+    start: int
+    end: int
+    values: NDArray[np.float32]
+    partial: bool
+    seconds: float
+
+
+class Analyser(Protocol):
+    """Turns the stream into windows with values."""
 
     @property
-    def name(self) -> str:
-        """Runtime, e.g. "litert"."""
+    def skipped(self) -> int:
+        """Windows that were not computed so far, because the model was too slow."""
 
-    @property
-    def artefact(self) -> str:
-        """File name of the model, e.g. "model.int8.tflite"."""
+    def feed(self, samples: NDArray[np.float32]) -> list[Analysed]:
+        """Take (n,) samples at 16 kHz; the windows that have become ready, oldest first."""
 
-    def predict(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(samples,) at 16 kHz, 0.5 s or longer -> (3,) arousal, dominance, valence."""
+    def finish(self) -> list[Analysed]:
+        """The stream ends: the windows that are still due. Called once."""
+
+    def reset(self) -> None:
+        """The audio has a gap: no later window may reach across it. Positions go on."""
 
 
-class Sink(Protocol):
-    """A receiver of readings; all calls come from one thread, in this order."""
+class Sink:
+    """A receiver of readings; it overrides what it wants to know of.
+
+    All calls come from one thread, `start` first and `finish` last. A sink may take its time and
+    may raise: an `Outbox` stands between it and the stream.
+
+    Attributes:
+        name: short, for people and metrics, e.g. "mqtt".
+        essential: the stream ends if this sink fails; others are counted, logged and retried.
+    """
+
+    name = "sink"
+    essential = False
 
     def start(self, info: StreamInfo) -> None:
-        """Called once, before any audio."""
+        """Once, before any audio."""
 
     def meter(self, meter: Meter) -> None:
-        """Called a few times per second while a live source runs."""
+        """State of the stream, a few times per second; the newest one replaces older ones."""
 
     def reading(self, reading: Reading) -> None:
-        """Called once per analysed window."""
+        """Once per window."""
+
+    def event(self, event: Event) -> None:
+        """A rule of the user's has begun or ceased to hold."""
 
     def finish(self, summary: Summary) -> None:
-        """Called once, also when the stream ends with an error."""
+        """Once, also when the stream ends with an error."""

@@ -11,13 +11,15 @@ class CaptureCounters:
 
     Attributes:
         frames: sample frames received from the device or file, at its own rate.
-        dropped: frames that arrived but found the ring buffer full.
+        dropped: frames known to be lost: they found the buffer full, or the network lost them.
         overflows: times the audio system reported that it lost input itself
             (PortAudio's input overflow, -9981); it does not say how many samples.
         clipped: samples at or beyond full scale.
+        reconnects: times the audio came back after an interruption; windows never span one.
     """
 
     frames: int = 0
     dropped: int = 0
     overflows: int = 0
     clipped: int = 0
+    reconnects: int = 0
