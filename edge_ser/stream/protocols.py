@@ -103,11 +103,13 @@ class Sink:
 
     Attributes:
         name: short, for people and metrics, e.g. "mqtt".
-        essential: the stream ends if this sink fails; others are counted, logged and retried.
+        essential: the stream ends if this sink fails; others are counted, logged and called again.
+        lost: readings and events that it took and then could not pass on.
     """
 
     name = "sink"
     essential = False
+    lost = 0
 
     def start(self, info: StreamInfo) -> None:
         """Once, before any audio."""

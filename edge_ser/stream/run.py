@@ -1,69 +1,32 @@
 """`edge-ser stream` without its argument parsing: assembles a session and reports on it.
 
-Readings go to standard output; everything else (which engine runs, what is recorded, the
-summary) goes to standard error, so that `--json` can be piped.
+Readings go to standard output and the other sinks; everything else (which engine runs, what is
+recorded, the summary) goes to the log on standard error, so that `--json` can be piped.
 """
 
 from __future__ import annotations
 
-import math
+import logging
 import sys
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from edge_ser.bundle import open_bundle
-from edge_ser.errors import InputError
 from edge_ser.models import shipped
-from edge_ser.runtime import load_engine
-from edge_ser.stream.analysis.windows import SHORTEST_SECONDS, WindowScheduler
-from edge_ser.stream.capture.devices import choose, input_devices, table
-from edge_ser.stream.capture.file_source import AudioFile
-from edge_ser.stream.capture.microphone import Microphone
-from edge_ser.stream.capture.portaudio import load_portaudio
-from edge_ser.stream.protocols import Sink, Source
+from edge_ser.stream.assemble import Model, interpreter_of, model_of, shows_dashboard, sinks_of
+from edge_ser.stream.capture.select import open_source
+from edge_ser.stream.meaning.rules import Rule
+from edge_ser.stream.options import StreamOptions
+from edge_ser.stream.protocols import Source
 from edge_ser.stream.reading import StreamInfo
 from edge_ser.stream.recorder import LONGEST_SECONDS, Recorder
+from edge_ser.stream.service.logs import configure_logging
+from edge_ser.stream.service.watchdog import Watchdog
 from edge_ser.stream.session import Session
-from edge_ser.stream.sinks.json_lines import JsonLines
-from edge_ser.stream.sinks.terminal import Terminal
-from edge_ser.stream.sinks.text_lines import TextLines
+from edge_ser.stream.sinks.notes import Notes
 from edge_ser.stream.stopping import StopRequest
 
-
-@dataclass(frozen=True)
-class StreamOptions:
-    """What the user asked for; None means the default.
-
-    Attributes:
-        file: analyse this file; None listens to the microphone.
-        realtime: pace the file as if it were spoken now.
-        device: number or part of the name of a microphone.
-        bundle: folder or .tar.gz; None is the one inside the package.
-        window_seconds, hop_seconds: None takes the bundle's.
-        seconds: stop after so much audio.
-        json: JSON lines in place of the view.
-        record: store what the model hears in this new WAV file.
-    """
-
-    file: Path | None = None
-    realtime: bool = False
-    device: str | None = None
-    bundle: Path | None = None
-    expect_sha256: str | None = None
-    engine: str | None = None
-    artefact: str | None = None
-    threads: int = 1
-    window_seconds: float | None = None
-    hop_seconds: float | None = None
-    seconds: float | None = None
-    json: bool = False
-    record: Path | None = None
-
-
-def list_devices() -> str:
-    """The microphones of this machine, for people."""
-    return table(input_devices(load_portaudio()))
+_log = logging.getLogger(__name__)
 
 
 def run_stream(options: StreamOptions) -> None:
@@ -71,84 +34,91 @@ def run_stream(options: StreamOptions) -> None:
 
     Raises:
         InputError: the options or the file cannot be used.
-        EnvironmentMissing: a runtime or audio library is missing.
+        EnvironmentMissing: a runtime or library is missing.
         BundleRefused: the bundle is corrupt or incompatible.
         AudioDeviceError: the microphone failed.
     """
-    if options.seconds is not None and not SHORTEST_SECONDS <= options.seconds < math.inf:
-        raise InputError(
-            f"--duration {options.seconds:g} is not a time to stop after",
-            f"a model needs at least {SHORTEST_SECONDS:g} s; leave it out to go on until the end",
-        )
+    configure_logging(options.log)
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequest())
-        source = _source(options)
+        source = open_source(options.input)
         bundle = stack.enter_context(
-            open_bundle(options.bundle or shipped("bundle"), options.expect_sha256)
+            open_bundle(options.model.bundle or shipped("bundle"), options.model.expect_sha256)
         )
-        manifest = bundle.manifest
-        window = _first(options.window_seconds, manifest.window_seconds)
-        hop = _first(options.hop_seconds, manifest.hop_seconds)
-        scheduler = WindowScheduler(window, hop)
-        engine = load_engine(bundle, options.engine, options.artefact, options.threads)
+        model = model_of(options.model, bundle, source.live)
+        interpreter = interpreter_of(options.meaning, bundle)
+        rules = [Rule(rule) for rule in options.rules]
+        notes = Notes()
+        sinks = sinks_of(options, source.live, notes.latest)
         recorder = None
-        if options.record is not None:
-            recorder = stack.enter_context(Recorder(options.record))
-        info = StreamInfo(
-            model=manifest.name,
-            engine=engine.name,
-            engine_version=engine.version,
-            artefact=engine.artefact,
-            source=source.label,
-            source_rate=source.rate,
-            window_seconds=window,
-            hop_seconds=hop,
-            live=source.live,
-            recording=str(options.record or ""),
-        )
+        if options.output.record is not None:
+            recorder = stack.enter_context(Recorder(options.output.record))
+        detector = interpreter.track.detector_name
+        info = _info(options, bundle.manifest.name, model, source, detector)
         _announce(info)
+        if shows_dashboard(options.output, source.live) and sys.stderr.isatty():
+            stack.enter_context(_words_in_view(notes))
+        watchdog = Watchdog()
         session = Session(
             source,
-            engine,
-            scheduler,
-            [_sink(options, source)],
+            model.analyser,
+            interpreter,
+            sinks,
             info,
+            rules=rules,
             recorder=recorder,
-            seconds=options.seconds,
+            seconds=options.duration,
             stopped=lambda: stop.requested,
+            started=watchdog.ready,
+            alive=watchdog.alive,
         )
-        summary = session.run()
-    _say(summary.sentence())
+        try:
+            summary = session.run()
+        finally:
+            watchdog.stopping()
+    _log.info(summary.sentence())
 
 
-def _first(chosen: float | None, default: float) -> float:
-    return default if chosen is None else chosen
-
-
-def _source(options: StreamOptions) -> Source:
-    if options.file is not None:
-        return AudioFile(options.file, realtime=options.realtime)
-    sounddevice = load_portaudio()
-    return Microphone(sounddevice, choose(input_devices(sounddevice), options.device))
-
-
-def _sink(options: StreamOptions, source: Source) -> Sink:
-    if options.json:
-        return JsonLines(sys.stdout)
-    if source.live and sys.stdout.isatty():
-        return Terminal(sys.stdout)
-    return TextLines(sys.stdout)
+def _info(
+    options: StreamOptions, name: str, model: Model, source: Source, detector: str
+) -> StreamInfo:
+    return StreamInfo(
+        model=name,
+        engine=model.engine,
+        engine_version=model.version,
+        artefact=model.artefact,
+        source=source.label,
+        source_rate=source.rate,
+        window_seconds=model.window_seconds,
+        hop_seconds=model.hop_seconds,
+        live=source.live,
+        level=options.model.level,
+        detector=detector,
+        recording=str(options.output.record or ""),
+        rules=tuple(rule.when for rule in options.rules),
+    )
 
 
 def _announce(info: StreamInfo) -> None:
     engine = f"{info.engine} {info.engine_version}".rstrip()
-    _say(
+    _log.info(
         f"{info.model} ({info.artefact}) on {engine}; audio from {info.source}; "
-        f"window {info.window_seconds:g} s, hop {info.hop_seconds:g} s"
+        f"window {info.window_seconds:g} s, hop {info.hop_seconds:g} s, {info.level} level; "
+        + (f"voice activity by {info.detector}" if info.detector else "every window is read")
     )
     if info.recording:
-        _say(f"recording what the model hears into {info.recording}, {LONGEST_SECONDS:g} s at most")
+        _log.warning(
+            f"recording what the model hears into {info.recording}, {LONGEST_SECONDS:g} s at most"
+        )
 
 
-def _say(sentence: str) -> None:
-    print(f"edge-ser stream: {sentence}", file=sys.stderr, flush=True)
+@contextmanager
+def _words_in_view(notes: Notes) -> Iterator[None]:
+    """While the dashboard owns the screen, the log's words appear inside it."""
+    root = logging.getLogger("edge_ser")
+    handlers = root.handlers[:]
+    root.handlers[:] = [notes]
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers

@@ -35,13 +35,11 @@ class Window:
 
     Attributes:
         samples: (end - start,) float32, owned by the window.
-        newest: how many of them no earlier window has covered (less, if windows were skipped).
     """
 
     start: int
     end: int
     samples: NDArray[np.float32]
-    newest: int
     partial: bool
 
 
@@ -76,6 +74,7 @@ class WindowScheduler:
         self._blocks: deque[NDArray[np.float32]] = deque()
         self._held = 0
         self._received = 0
+        self._begun = 0
         self._covered = 0
 
     @property
@@ -89,17 +88,25 @@ class WindowScheduler:
             until_hop = self._hop - self._received % self._hop
             self._append(samples[:until_hop])
             samples = samples[until_hop:]
-            if self._received % self._hop == 0 and self._received >= self._first:
+            long_enough = self._received - self._begun >= self._first
+            if self._received % self._hop == 0 and long_enough:
                 yield self._cut()
 
     def flush(self) -> Window | None:
         """The window at the end of the audio, if samples came after the last one.
 
-        None as well if less than 0.5 s was ever received.
+        None as well if less than 0.5 s was received since the start or the last gap.
         """
-        if self._received == self._covered or self._received < SHORTEST_CLIP:
+        heard = self._received - self._begun
+        if self._received == self._covered or heard < SHORTEST_CLIP:
             return None
         return self._cut()
+
+    def reset(self) -> None:
+        """Here is a gap: what came before is in no later window. Positions go on."""
+        self._blocks.clear()
+        self._held = 0
+        self._begun = self._covered = self._received
 
     def _append(self, samples: NDArray[np.float32]) -> None:
         # A copy: the caller may reuse its block, and a view would keep a large one alive.
@@ -111,12 +118,10 @@ class WindowScheduler:
 
     def _cut(self) -> Window:
         samples = np.concatenate(self._blocks)[-self._window :]
-        newest = min(self._received - self._covered, len(samples))
         self._covered = self._received
         return Window(
             start=self._received - len(samples),
             end=self._received,
             samples=samples,
-            newest=newest,
             partial=len(samples) < self._window,
         )

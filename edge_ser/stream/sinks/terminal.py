@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TextIO
+from collections.abc import Sequence
 
-from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary
-from edge_ser.stream.sinks.terminal_view import Line, ViewState, render
+from edge_ser.stream.protocols import Sink
+from edge_ser.stream.reading import Event, Meter, Reading, StreamInfo, Summary
+from edge_ser.stream.sinks.json_lines import Lines
+from edge_ser.stream.sinks.terminal_line import Line
+from edge_ser.stream.sinks.terminal_view import ViewState, render
 
 _STYLES = {
     "bold": "1",
@@ -24,19 +27,28 @@ _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 _CLEAR_LINE, _CLEAR_SCREEN = "\x1b[K", "\x1b[2J\x1b[H"
 
 
-class Terminal:
-    """A `Sink` for people who watch.
+class Terminal(Sink):
+    """For people who watch.
 
     Args:
         output: a terminal.
+        notes: the latest words of the log, which would spoil the view beside it.
         size: fixed (columns, rows) for tests; None asks the terminal at each drawing.
         colour: whether to use colours; None decides by NO_COLOR and TERM.
     """
 
+    name = "stdout"
+    essential = True
+
     def __init__(
-        self, output: TextIO, size: tuple[int, int] | None = None, colour: bool | None = None
+        self,
+        output: Lines,
+        size: tuple[int, int] | None = None,
+        colour: bool | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self._output = output
+        self._notes = notes
         self._fixed = size
         self._colour = _wants_colour() if colour is None else colour
         self._unicode = _can_encode(output)
@@ -46,7 +58,7 @@ class Terminal:
 
     def start(self, info: StreamInfo) -> None:
         """Take a place on the screen."""
-        self._state = ViewState(info)
+        self._state = ViewState(info, notes=self._notes)
         self._output.write(_HIDE_CURSOR)
         self._draw()
 
@@ -62,6 +74,12 @@ class Terminal:
             self._state.add(reading)
             self._draw()
 
+    def event(self, event: Event) -> None:
+        """Show what a rule says."""
+        if self._state is not None:
+            self._state.events.append(event)
+            self._draw()
+
     def finish(self, summary: Summary) -> None:
         """Leave the last view on the screen and give the cursor back below it."""
         self._output.write(_SHOW_CURSOR + "\n")
@@ -71,7 +89,7 @@ class Terminal:
         if self._fixed is not None:
             return self._fixed
         try:
-            size = os.get_terminal_size(self._output.fileno())
+            size = os.get_terminal_size()
         except OSError:
             return (80, 24)
         return (size.columns, size.lines)
@@ -108,9 +126,9 @@ def _wants_colour() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _can_encode(output: TextIO) -> bool:
+def _can_encode(output: Lines) -> bool:
     try:
-        "█▏▁●┊│·…".encode(output.encoding or "ascii")
+        "█▏▁●┊│·…".encode(getattr(output, "encoding", None) or "ascii")
     except UnicodeEncodeError:
         return False
     return True

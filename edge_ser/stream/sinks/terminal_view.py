@@ -7,36 +7,36 @@ line. Non-goal: drawing; `terminal.py` does that.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_ser import DIMENSIONS
-from edge_ser.stream.capture.level import FLOOR_DBFS
-from edge_ser.stream.reading import Meter, Reading, StreamInfo, lost
-from edge_ser.stream.sinks.bars import bar, meter_position, sparkline
-
-Segment = tuple[str, str]
-"""(text, style name); style "" is plain."""
-
-Line = list[Segment]
+from edge_ser.stream.reading import Event, Meter, Reading, StreamInfo, lost
+from edge_ser.stream.sinks.bars import bar, sparkline
+from edge_ser.stream.sinks.terminal_line import Line, Segment, fitted, plain, spread
+from edge_ser.stream.sinks.terminal_status import level_line, losses_line, news_line, sinks_line
 
 WIDEST = 96
 NARROWEST = 46
 HISTORY = 64
-HEIGHT = 9
+HEIGHT = 11
 """Lines of the full view."""
-
-LOUD_DBFS = -3.0
-"""Peaks above this are shown as a warning: the microphone is close to clipping."""
 
 
 @dataclass
 class ViewState:
-    """What the view shows."""
+    """What the view shows.
+
+    Attributes:
+        notes: the log's latest words, oldest first; whoever owns them adds to them.
+    """
 
     info: StreamInfo
     reading: Reading | None = None
     meter: Meter | None = None
     history: deque[Reading] = field(default_factory=lambda: deque(maxlen=HISTORY))
+    events: deque[Event] = field(default_factory=lambda: deque(maxlen=1))
+    notes: Sequence[str] = ()
 
     def add(self, reading: Reading) -> None:
         """Make `reading` the current one."""
@@ -51,17 +51,24 @@ def render(state: ViewState, columns: int, rows: int, unicode: bool) -> list[Lin
         unicode: whether block characters can be shown; plain ASCII otherwise.
     """
     if columns < NARROWEST or rows <= HEIGHT:
-        return [_fitted(_one_line(state), max(columns - 1, 1))]
+        return [fitted(_one_line(state), max(columns - 1, 1))]
     # Two columns stay free for the "^C" that a terminal echoes behind the last line.
     width = min(columns - 3, WIDEST)
+    room, _ = _bar_and_history(width, unicode)
     return [
-        _spread(_title(state, unicode), _clock(state, unicode), width),
-        _fitted([("  " + _about(state.info, unicode), "dim")], width),
+        spread(_title(state, unicode), _clock(state, unicode), width),
+        fitted([("  " + _about(state.info, unicode), "dim")], width),
         [],
         *(_dimension(state, name, width, unicode) for name in DIMENSIONS),
         [],
-        _fitted(_level(state, width, unicode), width),
-        _spread(_losses(state, unicode), [("Ctrl-C stops", "dim")], width),
+        fitted(level_line(state.meter, room, unicode), width),
+        fitted(sinks_line(state.meter, unicode), width),
+        fitted(news_line(state.events, state.notes, unicode), width),
+        spread(
+            losses_line(state.info, state.meter, state.reading, unicode),
+            [("Ctrl-C stops", "dim")],
+            width,
+        ),
     ]
 
 
@@ -70,20 +77,30 @@ def _one_line(state: ViewState) -> Line:
     if reading is None:
         return [(_age(state) + " listening", "dim")]
     values: Line = [(_age(state), "dim")]
+    if reading.state != "speech":
+        return [*values, ("  " + reading.state, "dim")]
     for name in DIMENSIONS:
         values += [(f"  {name[0].upper()} ", name), (f"{getattr(reading, name):.2f}", "")]
     return [*values, ("  " + ", ".join(lost(reading)), "warning")]
 
 
 def _title(state: ViewState, unicode: bool) -> Line:
-    return [("  edge-ser", "bold"), ("  " + _plain(state.info.source, unicode), "")]
+    return [("  edge-ser", "bold"), ("  " + plain(state.info.source, unicode), "")]
 
 
 def _clock(state: ViewState, unicode: bool) -> Line:
-    dot = "●" if unicode else "*"
-    recording = state.meter is not None and state.meter.recording
-    mark: Segment = (f"{dot} recording ", "alarm") if recording else (f"{dot} live ", "live")
-    return [mark, (_age(state), "bold")]
+    return [_mark(state, "●" if unicode else "*"), (_age(state), "bold")]
+
+
+def _mark(state: ViewState, dot: str) -> Segment:
+    meter, reading = state.meter, state.reading
+    if meter is not None and not meter.connected:
+        return (f"{dot} no audio ", "alarm")
+    if meter is not None and meter.recording:
+        return (f"{dot} recording ", "alarm")
+    if reading is not None and reading.state != "speech":
+        return (f"{dot} {reading.state} ", "dim")
+    return (f"{dot} live ", "live")
 
 
 def _age(state: ViewState) -> str:
@@ -100,21 +117,33 @@ def _about(info: StreamInfo, unicode: bool) -> str:
 
 def _dimension(state: ViewState, name: str, width: int, unicode: bool) -> Line:
     reading = state.reading
-    value = None if reading is None else float(getattr(reading, name))
+    value = None if reading is None else getattr(reading, name)
     shown = " …  " if unicode else " .. "
     label: Line = [(f"  {name:<9} ", name), (shown if value is None else f"{value:.2f}", "bold")]
+    label.append((_confidence(reading, name), "dim"))
     room, history = _bar_and_history(width, unicode)
     style = "dim" if reading is None or reading.partial else name
-    line = [*label, ("  ", ""), *_track(0.0 if value is None else value, room, style, unicode)]
+    line = [*label, *_track(0.0 if value is None else value, room, style, unicode)]
     if history:
-        values = [float(getattr(past, name)) for past in state.history]
-        line += [("  " + sparkline(values, history), name)]
+        line += [("  " + sparkline(_values(state.history, name), history), name)]
     return line
+
+
+def _confidence(reading: Reading | None, name: str) -> str:
+    """Five characters: how sure the value is, in per cent, where that is known."""
+    value = None if reading is None else getattr(reading, f"{name}_confidence")
+    return "     " if value is None else f" {round(100 * value):2}% "[:5]
+
+
+def _values(history: deque[Reading], name: str) -> list[float]:
+    """Of the readings that have values."""
+    values = (getattr(past, name) for past in history)
+    return [float(value) for value in values if value is not None]
 
 
 def _bar_and_history(width: int, unicode: bool) -> tuple[int, int]:
     """Characters of a bar and of the history beside it, which only a wide view has."""
-    room = width - 18
+    room = width - 21
     history = room // 3 if unicode and room >= 46 else 0
     return room - (history + 2 if history else 0), history
 
@@ -125,63 +154,3 @@ def _track(value: float, width: int, style: str, unicode: bool) -> Line:
     rest = ["·" if unicode else "."] * width
     rest[width // 2] = "┊" if unicode else "|"
     return [(filled, style), ("".join(rest[len(filled) :]), "dim")]
-
-
-def _level(state: ViewState, width: int, unicode: bool) -> Line:
-    meter = state.meter
-    if meter is None:
-        return [("  level dB  waiting for the first samples", "dim")]
-    if meter.peak_dbfs <= FLOOR_DBFS:
-        return [
-            ("  level dB  ", ""),
-            ("digital silence: is the microphone muted, or its use not permitted?", "warning"),
-        ]
-    room, _ = _bar_and_history(width, unicode)
-    style = "warning" if meter.peak_dbfs > LOUD_DBFS else "level"
-    filled = bar(meter_position(meter.level_dbfs), room, unicode)
-    track = ["·" if unicode else "."] * room
-    track[min(int(meter_position(meter.peak_dbfs) * room), room - 1)] = "│" if unicode else "|"
-    return [
-        ("  level dB  ", ""),
-        (f"{meter.level_dbfs:4.0f}", "bold"),
-        ("  ", ""),
-        (filled, style),
-        ("".join(track[len(filled) :]), "dim"),
-    ]
-
-
-def _losses(state: ViewState, unicode: bool) -> Line:
-    """What was lost so far, or how young the window still is."""
-    meter, between = state.meter, " · " if unicode else ", "
-    losses = [] if meter is None else lost(meter)
-    if losses:
-        return [("  " + between.join(losses), "warning")]
-    if meter is not None and meter.seconds < state.info.window_seconds:
-        return [(f"  warming up, {meter.seconds:.1f} of {state.info.window_seconds:g} s", "dim")]
-    speed = "" if state.reading is None else f"{between}{state.reading.inference_ms:.0f} ms each"
-    return [(f"  nothing lost{speed}", "dim")]
-
-
-def _plain(text: str, unicode: bool) -> str:
-    """Without control characters, which a device name could smuggle into the terminal."""
-    printable = "".join(character if character.isprintable() else "?" for character in text)
-    return printable if unicode else printable.encode("ascii", "replace").decode()
-
-
-def length(line: Line) -> int:
-    """Characters of a line."""
-    return sum(len(text) for text, _ in line)
-
-
-def _fitted(line: Line, width: int) -> Line:
-    """At most `width` characters of a line."""
-    fitted: Line = []
-    for text, style in line:
-        fitted.append((text[: width - length(fitted)], style))
-    return fitted
-
-
-def _spread(left: Line, right: Line, width: int) -> Line:
-    """One at the left edge, one at the right; the left one gives way."""
-    left = _fitted(left, width - length(right) - 2)
-    return [*left, (" " * (width - length(left) - length(right)), ""), *right]

@@ -1,0 +1,190 @@
+"""One sink on a thread of its own, so that a slow or broken receiver never holds up the stream.
+
+Between the two lies a bounded queue. In a live stream the oldest readings give way when it is
+full, because audio cannot wait; a file can, so there the stream waits and nothing is lost. What
+was lost is counted, per sink. Of meters only the newest is kept: they are states, not history.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from edge_ser.stream.protocols import Sink
+from edge_ser.stream.reading import Delivery, Event, Meter, Reading, StreamInfo, Summary
+
+CAPACITY = 512
+"""Messages that wait for one sink: four minutes of readings at the default hop."""
+
+FAREWELL_SECONDS = 2.0
+"""How long a stream that cannot wait gives a sink at its end to take what is left."""
+
+_POLL_SECONDS = 0.5
+
+Message = Reading | Event
+
+_log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """Delivers to one sink.
+
+    Args:
+        sink: may block, may raise.
+        live: whether the stream cannot wait for it.
+        capacity: messages that may wait.
+        stopped: whether the user wants the stream to end, so that even a file does not wait.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        live: bool,
+        capacity: int = CAPACITY,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.sink = sink
+        self._live = live
+        self._stopped = stopped
+        self._capacity = capacity
+        self._changed = threading.Condition()
+        self._queue: deque[Message] = deque()
+        self._meter: Meter | None = None
+        self._info: StreamInfo | None = None
+        self._summary: Summary | None = None
+        self._closing = False
+        self._sent = self._lost = self._failures = 0
+        self._error = ""
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
+
+    @property
+    def delivery(self) -> Delivery:
+        """How the sink fares, as of now."""
+        with self._changed:
+            return Delivery(
+                sink=self.sink.name,
+                sent=self._sent,
+                lost=self._lost + self.sink.lost,
+                failures=self._failures,
+                waiting=len(self._queue),
+                error=self._error,
+            )
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why an essential sink has failed; None while it works, and for other sinks."""
+        return self._failure
+
+    def start(self, info: StreamInfo) -> None:
+        """Start the thread; the sink's `start` is the first thing that it does."""
+        self._info = info
+        self._thread.start()
+
+    def meter(self, meter: Meter) -> None:
+        """Replace the meter that waits."""
+        with self._changed:
+            self._meter = meter
+            self._changed.notify_all()
+
+    def put(self, message: Message) -> None:
+        """Queue a reading or an event."""
+        with self._changed:
+            while len(self._queue) >= self._capacity and self._failure is None:
+                if self._hurried:
+                    self._drop_oldest()
+                else:
+                    self._changed.wait(_POLL_SECONDS)
+            self._queue.append(message)
+            self._changed.notify_all()
+
+    def finish(self, summary: Summary) -> None:
+        """Let the sink take what waits, then its summary; what it does not take in time is lost."""
+        deadline = time.monotonic() + FAREWELL_SECONDS
+        with self._changed:
+            self._summary, self._closing = summary, True
+            self._changed.notify_all()
+        while self._thread.is_alive():
+            self._thread.join(_POLL_SECONDS)
+            if self._hurried and time.monotonic() > deadline:
+                break
+        with self._changed:
+            self._lost += len(self._queue)
+            self._queue.clear()
+
+    @property
+    def _hurried(self) -> bool:
+        return self._live or self._stopped()
+
+    def _drop_oldest(self) -> None:
+        """Readings before events: an event is said once, a reading is followed by the next."""
+        for position, message in enumerate(self._queue):
+            if isinstance(message, Reading):
+                del self._queue[position]
+                break
+        else:
+            self._queue.popleft()
+        self._lost += 1
+
+    def _work(self) -> None:
+        assert self._info is not None
+        self._attempt("start", self._info)
+        while True:
+            with self._changed:
+                while not self._queue and self._meter is None and not self._closing:
+                    self._changed.wait()
+                message = self._queue.popleft() if self._queue else None
+                meter, self._meter = self._meter, None
+                ending = self._closing and message is None
+                self._changed.notify_all()
+            if message is not None:
+                self._deliver(message)
+            if meter is not None:
+                self._attempt("meter", meter)
+            if ending:
+                break
+        if self._summary is not None:
+            self._attempt("finish", self._summary)
+
+    def _deliver(self, message: Message) -> None:
+        taken = self._attempt("reading" if isinstance(message, Reading) else "event", message)
+        with self._changed:
+            self._sent += taken
+            self._lost += not taken
+
+    def _attempt(self, method: str, argument: object) -> bool:
+        """Call the sink; False if it has failed, now or, being essential, before."""
+        if self._failure is not None:
+            return False
+        try:
+            getattr(self.sink, method)(argument)
+        except Exception as error:
+            self._note(error)
+            return False
+        if self._error and method in ("reading", "event"):
+            _log.info("%s works again", self.sink.name, extra={"sink": self.sink.name})
+            self._error = ""
+        return True
+
+    def _note(self, error: Exception) -> None:
+        words = f"{type(error).__name__}: {error}"
+        with self._changed:
+            self._failures += 1
+            repeated = words == self._error
+            self._error = words
+            if self.sink.essential:
+                self._failure = error
+                self._changed.notify_all()
+        if not repeated and not self.sink.essential:
+            _log.warning("%s failed: %s", self.sink.name, words, extra={"sink": self.sink.name})
+
+
+def close_all(outboxes: list[Outbox], summary: Summary) -> None:
+    """Finish every one, even if one of them raises."""
+    with contextlib.ExitStack() as stack:
+        for outbox in outboxes:
+            stack.callback(outbox.finish, summary)
