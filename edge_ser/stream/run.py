@@ -18,7 +18,7 @@ from edge_ser.stream.capture.select import open_source
 from edge_ser.stream.meaning.rules import Rule
 from edge_ser.stream.options import StreamOptions
 from edge_ser.stream.protocols import Source
-from edge_ser.stream.reading import StreamInfo
+from edge_ser.stream.reading import StreamInfo, Summary
 from edge_ser.stream.recorder import LONGEST_SECONDS, Recorder
 from edge_ser.stream.service.logs import configure_logging
 from edge_ser.stream.service.watchdog import Watchdog
@@ -29,8 +29,12 @@ from edge_ser.stream.stopping import StopRequest
 _log = logging.getLogger(__name__)
 
 
-def run_stream(options: StreamOptions) -> None:
+def run_stream(options: StreamOptions, source: Source | None = None) -> Summary:
     """Stream until the audio, the time limit or the user ends it.
+
+    Args:
+        options: of the user.
+        source: in place of the one that `options.input` names, for a caller with its own audio.
 
     Raises:
         InputError: the options or the file cannot be used.
@@ -41,7 +45,7 @@ def run_stream(options: StreamOptions) -> None:
     configure_logging(options.log)
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequest())
-        source = open_source(options.input)
+        source = source or open_source(options.input)
         bundle = stack.enter_context(
             open_bundle(options.model.bundle or shipped("bundle"), options.model.expect_sha256)
         )
@@ -77,6 +81,7 @@ def run_stream(options: StreamOptions) -> None:
         finally:
             watchdog.stopping()
     _log.info(summary.sentence())
+    return summary
 
 
 def _info(
