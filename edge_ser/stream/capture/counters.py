@@ -16,6 +16,8 @@ class CaptureCounters:
             (PortAudio's input overflow, -9981); it does not say how many samples.
         clipped: samples at or beyond full scale.
         reconnects: times the audio came back after an interruption; windows never span one.
+        invalid: what was received and is no audio, and so was ignored: malformed or foreign
+            packets, samples that are no numbers, the torn frame at the end of a pipe.
     """
 
     frames: int = 0
@@ -23,3 +25,4 @@ class CaptureCounters:
     overflows: int = 0
     clipped: int = 0
     reconnects: int = 0
+    invalid: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -12,6 +13,8 @@ NO_MICROPHONE_HINT = (
     "plug a microphone in (Linux: `arecord -l` should list it; in a container, pass /dev/snd or "
     "the PulseAudio socket in), or use --file"
 )
+
+_ALSA_CARD = re.compile(r" ?\(hw:\d+,\d+\)")
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,9 @@ def choose(devices: list[InputDevice], wanted: str | None) -> InputDevice:
         wanted: a number of the list, or part of a name in any case; None: the default one.
 
     Raises:
-        AudioDeviceError: there is no microphone at all.
-        InputError: no device, or more than one, answers to `wanted`.
+        AudioDeviceError: there is no microphone at all, or none answers to `wanted`: it may
+            be plugged in later, so a service that is started again will find it.
+        InputError: more than one answers to `wanted`.
     """
     if not devices:
         raise AudioDeviceError("no microphone found", NO_MICROPHONE_HINT)
@@ -88,10 +92,39 @@ def choose(devices: list[InputDevice], wanted: str | None) -> InputDevice:
     if matches:
         names = ", ".join(f"{device.index} {device.name!r}" for device in matches)
         raise InputError(f"--device {wanted} fits several: {names}", "give the number")
-    raise InputError(
+    raise AudioDeviceError(
         f"no microphone answers to --device {wanted}",
         "there are: " + ", ".join(f"{device.index} {device.name!r}" for device in devices),
     )
+
+
+def find_again(lost: InputDevice, devices: list[InputDevice]) -> InputDevice:
+    """The device that was lost, among those that are there now.
+
+    Args:
+        lost: as it was; its number may belong to another device by now.
+        devices: from `input_devices`, after PortAudio has looked again.
+
+    Returns:
+        The one of the same name and system; ALSA's card number within the name, "(hw:1,0)", may
+        have changed if no other device answers to the rest of the name.
+
+    Raises:
+        AudioDeviceError: it is not there, or several could be it.
+    """
+    there = [device for device in devices if device.host_api == lost.host_api]
+    same = [device for device in there if device.name == lost.name] or [
+        device for device in there if _without_card(device.name) == _without_card(lost.name)
+    ]
+    if len(same) != 1:
+        found = "is not there" if not same else f"could be any of {len(same)} devices"
+        raise AudioDeviceError(f"{lost.name} {found}", NO_MICROPHONE_HINT)
+    return same[0]
+
+
+def _without_card(name: str) -> str:
+    """ALSA numbers cards as they are plugged in: the same microphone may get another one."""
+    return _ALSA_CARD.sub("", name)
 
 
 def table(devices: list[InputDevice]) -> str:

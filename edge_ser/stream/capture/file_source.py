@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from edge_ser.audio.files import AUDIO_SUFFIXES
 from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.stream.capture.counters import CaptureCounters
+from edge_ser.stream.capture.intake import NOTHING
 from edge_ser.stream.capture.level import count_clipped
+from edge_ser.stream.capture.resampler import StreamResampler
 
 BLOCK_SECONDS = 0.1
 
@@ -28,7 +30,7 @@ class AudioFile:
         clock: seconds, monotonic.
 
     Raises:
-        EnvironmentMissing: soundfile is not installed.
+        EnvironmentMissing: soundfile is not installed, or soxr, and the file needs it.
         InputError: no such file, not audio, or empty.
     """
 
@@ -54,10 +56,12 @@ class AudioFile:
             raise InputError(f"{path} holds no samples")
         self.live = realtime
         self.rate = float(self._file.samplerate)
+        self.connected = True
         self.counters = CaptureCounters()
         self._block = max(1, round(self.rate * BLOCK_SECONDS))
         self._clock = clock
         self._started_at = 0.0
+        self._resampler: StreamResampler | None = StreamResampler(self.rate)
 
     @property
     def label(self) -> str:
@@ -77,21 +81,25 @@ class AudioFile:
         self._file.close()
 
     def read(self) -> NDArray[np.float32] | None:
-        """The next block, mixed to mono; see `Source.read`."""
+        """The next block; the last one holds the resampler's tail. See `Source.read`."""
+        if self._resampler is None:
+            return None
         if self.live and not self._is_due():
-            return np.zeros(0, dtype=np.float32)
+            return NOTHING
         try:
             frames = self._file.read(self._block, dtype="float32", always_2d=True)
         except self._unreadable as error:
             raise self._refusal(error) from error
         if len(frames) == 0:
-            return None
+            tail = self._resampler.push(NOTHING, last=True)
+            self._resampler = None
+            return tail if len(tail) else None
         self.counters.frames += len(frames)
         self.counters.clipped += count_clipped(frames)
         mono: NDArray[np.float32] = frames.mean(axis=1)
         if not np.isfinite(mono).all():
             raise InputError(f"{self._path} holds samples that are not finite numbers")
-        return mono
+        return self._resampler.push(mono)
 
     def _is_due(self) -> bool:
         heard = (self.counters.frames + self._block) / self.rate

@@ -1,41 +1,52 @@
 """A microphone through PortAudio: callback → ring buffer → whoever reads.
 
-The callback copies into fixed memory and adds to counters, nothing else: it never waits,
-whatever inference or the terminal do. Non-goal: choosing channels of an array; the first
-two are mixed.
+The callback mixes and copies into fixed memory and adds to counters, nothing else: it never
+waits, whatever inference or the terminal do. A watching thread notices when the device is gone
+(PortAudio ends the stream, or nothing arrives any more) and opens it again when it is back; the
+reader never waits for that. Only the microphone of the same name is opened again: another one
+would change what is measured without a word.
 """
 
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable
+import logging
+import threading
+from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ser.errors import AudioDeviceError
+from edge_ser.errors import AudioDeviceError, EdgeSerError
 from edge_ser.stream.capture.counters import CaptureCounters
-from edge_ser.stream.capture.devices import InputDevice
-from edge_ser.stream.capture.level import count_clipped
-from edge_ser.stream.capture.portaudio import explain
-from edge_ser.stream.capture.ring import RingBuffer
+from edge_ser.stream.capture.devices import InputDevice, find_again, input_devices
+from edge_ser.stream.capture.intake import Intake
+from edge_ser.stream.capture.opening import as_float, open_input
+from edge_ser.stream.capture.portaudio import explain, restart_portaudio
 
-RING_SECONDS = 10.0
-"""Audio kept for a reader that is held up, before samples are dropped."""
+_log = logging.getLogger(__name__)
 
-SILENT_DEVICE_SECONDS = 3.0
-"""A device that delivers nothing for so long is taken for gone."""
+CLOSING_SECONDS = 5.0
+"""A device that has vanished may never finish closing; the stream ends without it then."""
 
-MOST_CHANNELS = 2
-"""Virtual devices offer 32 or more copies of the same signal; more than two help nobody."""
 
-FALLBACK_RATES = (48_000.0, 44_100.0, 16_000.0)
-"""Tried in turn when a device refuses the rate that it calls its default."""
+@dataclass(frozen=True)
+class Patience:
+    """When a microphone is given up, and how often it is tried again; all in seconds.
 
-INVALID_RATE = -9997
+    Attributes:
+        tick: between two looks at the device.
+        silent: without a single sample the device is gone. Counted in looks, not by the clock:
+            a process that was stopped or starved for a minute has not lost its microphone.
+        first_pause, longest_pause: before the first and the later attempts, doubling in between.
+    """
+
+    tick: float = 0.25
+    silent: float = 3.0
+    first_pause: float = 0.5
+    longest_pause: float = 10.0
 
 
 class Microphone:
@@ -43,8 +54,10 @@ class Microphone:
 
     Args:
         sounddevice: the module, from `load_portaudio` (or a stand-in).
-        device: what to open, at its own default rate.
-        clock: seconds, monotonic.
+        device: what to open.
+        rate, channels: to open it with; None takes what it prefers.
+        reconnect: wait for it when it vanishes; False ends with an error.
+        patience: see there.
     """
 
     live = True
@@ -53,32 +66,46 @@ class Microphone:
         self,
         sounddevice: ModuleType,
         device: InputDevice,
-        clock: Callable[[], float] = time.monotonic,
+        rate: float | None = None,
+        channels: int | None = None,
+        reconnect: bool = True,
+        patience: Patience = Patience(),
     ) -> None:
         self._sounddevice = sounddevice
         self._device = device
-        self._clock = clock
-        self.rate = device.rate
-        self.counters = CaptureCounters()
-        self._channels = min(device.channels, MOST_CHANNELS)
-        self._ring = RingBuffer(1, self._channels)
+        self._wanted_rate = rate
+        self._wanted_channels = channels
+        self._reconnect = reconnect
+        self._patience = patience
+        self._intake = Intake(rate or device.rate)
         self._stream: Any = None
-        self._finished = False
-        self._heard_at = 0.0
+        self._closing = threading.Event()
+        self._gone = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="microphone", daemon=True)
 
     @property
     def label(self) -> str:
         """The device's name."""
         return self._device.name
 
+    @property
+    def rate(self) -> float:
+        """Of the device, as it was opened last."""
+        return self._intake.rate
+
+    @property
+    def connected(self) -> bool:
+        """Whether the device is open."""
+        return self._intake.connected
+
+    @property
+    def counters(self) -> CaptureCounters:
+        """See `CaptureCounters`."""
+        return self._intake.counters
+
     def __enter__(self) -> Self:
-        try:
-            self._stream = self._open()
-            self._heard_at = self._clock()
-            self._stream.start()
-        except self._sounddevice.PortAudioError as error:
-            self._close()
-            raise explain(error, self.label) from error
+        self._open()
+        self._watcher.start()
         return self
 
     def __exit__(
@@ -87,62 +114,102 @@ class Microphone:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
+        self._closing.set()
+        self._gone.set()
+        self._watcher.join(CLOSING_SECONDS)
 
-    def read(self) -> NDArray[np.float32]:
-        """Everything since the last call, mixed to mono; see `Source.read`."""
-        frames = self._ring.read()
-        if len(frames):
-            self._heard_at = self._clock()
-            self.counters.clipped += count_clipped(frames)
-        elif self._finished or self._clock() - self._heard_at > SILENT_DEVICE_SECONDS:
-            raise AudioDeviceError(
-                f"{self.label}: the microphone stopped delivering audio",
-                "was it unplugged? Plug it in and start again",
-            )
-        mono: NDArray[np.float32] = frames.mean(axis=1)
-        return mono
+    def read(self) -> NDArray[np.float32] | None:
+        """Audio since the last call, a second at most; see `Source.read`."""
+        return self._intake.read()
 
-    def _open(self) -> Any:
-        """An unstarted stream at the first rate that the device takes."""
-        rates = [self._device.rate]
-        rates += [rate for rate in FALLBACK_RATES if rate != self._device.rate]
-        for rate in rates:
-            self._ring = RingBuffer(round(rate * RING_SECONDS), self._channels)
-            try:
-                stream = self._sounddevice.InputStream(
-                    device=self._device.index,
-                    samplerate=rate,
-                    channels=self._channels,
-                    dtype="float32",
-                    latency="high",
-                    callback=self._callback,
-                    finished_callback=self._on_finished,
-                )
-            except self._sounddevice.PortAudioError as error:
-                refused_rate = len(error.args) > 1 and error.args[1] == INVALID_RATE
-                if not refused_rate or rate == rates[-1]:
-                    raise
-            else:
-                self.rate = rate
-                return stream
-        raise AssertionError("the last rate either opens or raises")
+    def _open(self) -> None:
+        """Open and start; the caller is the only one who does so at the time."""
+        opened = open_input(
+            self._sounddevice,
+            self._device,
+            self._wanted_rate,
+            self._wanted_channels,
+            self._callback,
+            self._gone.set,
+        )
+        self._stream = opened.stream
+        self._intake.begin(opened.rate)
+        try:
+            opened.stream.start()
+        except self._sounddevice.PortAudioError as error:
+            self._close()
+            raise explain(error, self.label) from error
 
-    def _callback(self, frames: NDArray[np.float32], count: int, _: Any, status: Any) -> None:
-        """PortAudio's real-time thread: (count, channels) float32."""
+    def _callback(self, frames: NDArray[Any], count: int, _: Any, status: Any) -> None:
+        """PortAudio's real-time thread: (count, channels)."""
         if status.input_overflow:
             self.counters.overflows += 1
-        self.counters.frames += count
-        self.counters.dropped += count - self._ring.write(frames)
-
-    def _on_finished(self) -> None:
-        """PortAudio's thread has ended; unexpected while we still read."""
-        self._finished = True
+        self._intake.write(as_float(frames))
 
     def _close(self) -> None:
-        if self._stream is None:
-            return
+        """The stream has ended; closing it waits until its thread has."""
         # A device that has vanished may fail to close: there is nothing left to save then.
-        with contextlib.suppress(self._sounddevice.PortAudioError):
-            self._stream.close()
-        self._stream = None
+        if self._stream is not None:
+            with contextlib.suppress(self._sounddevice.PortAudioError):
+                self._stream.close()
+            self._stream = None
+        self._intake.end()
+        self._gone.clear()
+
+    def _watch(self) -> None:
+        """The watching thread: until the stream is left or the device is gone for good."""
+        failure = AudioDeviceError(
+            f"{self.label}: the microphone stopped delivering audio",
+            "was it unplugged? Plug it in and start again",
+        )
+        pause = self._patience.first_pause
+        try:
+            while True:
+                heard = self._listen()
+                self._close()
+                if self._closing.is_set() or not self._reconnect:
+                    return
+                if heard:
+                    _log.warning("%s: the microphone is gone; waiting for it", self.label)
+                    pause = self._patience.first_pause
+                pause = self._wait_and_reopen(pause)
+        except Exception as error:
+            # A thread that died without a word would leave a stream that waits for ever.
+            failure = AudioDeviceError(f"{self.label}: watching the microphone failed: {error}")
+            raise
+        finally:
+            self._intake.close(failure)
+
+    def _listen(self) -> bool:
+        """Until the device is gone or the stream is left; whether any audio came."""
+        begun = seen = self.counters.frames
+        silent = 0.0
+        while not self._closing.is_set() and not self._gone.wait(self._patience.tick):
+            frames = self.counters.frames
+            silent = silent + self._patience.tick if frames == seen else 0.0
+            seen = frames
+            if silent >= self._patience.silent:
+                break
+        return self.counters.frames > begun
+
+    def _wait_and_reopen(self, pause: float) -> float:
+        """Try until the device is open again or the stream is left; the pause to go on with."""
+        reason = ""
+        while not self._closing.wait(pause):
+            pause = min(2 * pause, self._patience.longest_pause)
+            try:
+                self._reopen()
+            except EdgeSerError as error:
+                if str(error) != reason:
+                    reason = str(error)
+                    _log.info("still waiting: %s", reason)
+            else:
+                _log.warning("%s: the microphone is open again", self.label)
+                break
+        return pause
+
+    def _reopen(self) -> None:
+        """Look for the device under its name; its number may be another one now."""
+        restart_portaudio(self._sounddevice)
+        self._device = find_again(self._device, input_devices(self._sounddevice))
+        self._open()

@@ -6,6 +6,7 @@ it and counts it.
 
 from __future__ import annotations
 
+import contextlib
 from types import ModuleType
 
 from edge_ser.errors import AudioDeviceError, EdgeSerError, EnvironmentMissing
@@ -66,6 +67,29 @@ def load_portaudio() -> ModuleType:
     return module
 
 
+def restart_portaudio(sounddevice: ModuleType) -> None:
+    """Let PortAudio look for devices again: it does so only when it starts. No stream may be open.
+
+    sounddevice has no public name for this; its documentation and its maintainer point to these
+    two functions.
+
+    Raises:
+        AudioDeviceError: PortAudio does not start.
+    """
+    # After a start that failed there is nothing to end.
+    with contextlib.suppress(sounddevice.PortAudioError):
+        sounddevice._terminate()
+    try:
+        sounddevice._initialize()
+    except sounddevice.PortAudioError as error:
+        raise explain(error, "PortAudio") from error
+
+
+def code_of(error: Exception) -> int | None:
+    """PortAudio's number of a PortAudioError, if it has one."""
+    return error.args[1] if len(error.args) > 1 else None
+
+
 def explain(error: Exception, device: str) -> EdgeSerError:
     """A PortAudioError as a sentence.
 
@@ -73,7 +97,7 @@ def explain(error: Exception, device: str) -> EdgeSerError:
         error: as raised by sounddevice: arguments (text, code?, (host API, code, text)?).
         device: its name, for the sentence.
     """
-    code: int | None = error.args[1] if len(error.args) > 1 else None
+    code = code_of(error)
     text = str(error.args[0]) if error.args else type(error).__name__
     if len(error.args) > 2:
         text = f"{text}: {error.args[2][2]}"

@@ -3,7 +3,7 @@
 The writer (PortAudio's callback) only ever advances `_written`, the reader only `_read`;
 both are plain integers, whose assignment is atomic in CPython. Each side publishes its
 position after it has finished with the memory, so neither can see unfinished samples.
-When the buffer is full the new frames are refused and counted by the caller: dropping the
+When the buffer is full the new samples are refused and counted by the caller: dropping the
 newest keeps what the reader is copying intact, and never makes the writer wait.
 """
 
@@ -14,37 +14,42 @@ from numpy.typing import NDArray
 
 
 class RingBuffer:
-    """Fixed memory for `capacity` frames of `channels` float32 samples."""
+    """Fixed memory for `capacity` mono float32 samples."""
 
-    def __init__(self, capacity: int, channels: int) -> None:
-        self._memory: NDArray[np.float32] = np.zeros((capacity, channels), dtype=np.float32)
+    def __init__(self, capacity: int) -> None:
+        self._memory: NDArray[np.float32] = np.zeros(capacity, dtype=np.float32)
         self._written = 0
         self._read = 0
 
     def __len__(self) -> int:
-        """Frames waiting to be read."""
+        """Samples waiting to be read."""
         return self._written - self._read
 
     @property
     def capacity(self) -> int:
-        """Frames that fit."""
+        """Samples that fit."""
         return len(self._memory)
 
-    def write(self, frames: NDArray[np.float32]) -> int:
-        """Append as many of (n, channels) as fit; returns how many did. Writer thread only."""
-        fitting = min(len(frames), self.capacity - len(self))
+    @property
+    def room(self) -> int:
+        """Samples that still fit; only grows while the writer does not write."""
+        return self.capacity - len(self)
+
+    def write(self, samples: NDArray[np.float32]) -> int:
+        """Append as many of (n,) as fit; returns how many did. Writer thread only."""
+        fitting = min(len(samples), self.room)
         at = self._written % self.capacity
         first = min(fitting, self.capacity - at)
-        self._memory[at : at + first] = frames[:first]
-        self._memory[: fitting - first] = frames[first:fitting]
+        self._memory[at : at + first] = samples[:first]
+        self._memory[: fitting - first] = samples[first:fitting]
         self._written += fitting
         return fitting
 
-    def read(self) -> NDArray[np.float32]:
-        """Copy of everything that waits, (n, channels). Reader thread only."""
-        waiting = len(self)
+    def read(self, most: int | None = None) -> NDArray[np.float32]:
+        """Copy of the oldest `most` samples that wait, or of all, (n,). Reader thread only."""
+        taking = len(self) if most is None else min(most, len(self))
         at = self._read % self.capacity
-        first = min(waiting, self.capacity - at)
-        taken = np.concatenate([self._memory[at : at + first], self._memory[: waiting - first]])
-        self._read += waiting
+        first = min(taking, self.capacity - at)
+        taken = np.concatenate([self._memory[at : at + first], self._memory[: taking - first]])
+        self._read += taking
         return taken
