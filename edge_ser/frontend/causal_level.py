@@ -41,16 +41,21 @@ class CausalLevel:
             Mean, and what samples are divided by, for the frame that ends with each hop; each
             (frames,).
         """
-        hops = samples.reshape(-1, self.spec.hop).astype(np.float64)
-        means, squares = hops.mean(axis=1), np.square(hops).mean(axis=1)
-        running = np.array(
-            [self._step(m, q) for m, q in zip(means.tolist(), squares.tolist(), strict=True)]
-        ).reshape(-1, 2)
+        hops = samples.reshape(-1, self.spec.hop).astype(np.float64, copy=False)
+        means = hops.sum(axis=1) / self.spec.hop
+        squares = np.square(hops).sum(axis=1) / self.spec.hop
+        running = np.array(self._follow(means.tolist(), squares.tolist())).reshape(-1, 2)
         variance = np.maximum(running[:, 1] - running[:, 0] ** 2, 0.0)
         return running[:, 0], np.sqrt(variance + self.spec.level_eps)
 
-    def _step(self, mean: float, square: float) -> tuple[float, float]:
-        self.hops = min(self.hops + 1, self.spec.level_hops)
-        self.mean += (mean - self.mean) / self.hops
-        self.square += (square - self.square) / self.hops
-        return self.mean, self.square
+    def _follow(self, means: list[float], squares: list[float]) -> list[tuple[float, float]]:
+        """Both running means after each hop. A recursion: numpy has none, hence the plain floats."""
+        mean, square, hops, longest = self.mean, self.square, self.hops, self.spec.level_hops
+        running = []
+        for hop_mean, hop_square in zip(means, squares, strict=True):
+            hops = min(hops + 1, longest)
+            mean += (hop_mean - mean) / hops
+            square += (hop_square - square) / hops
+            running.append((mean, square))
+        self.mean, self.square, self.hops = mean, square, hops
+        return running

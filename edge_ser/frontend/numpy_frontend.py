@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
-from edge_ser.frontend.causal_level import CausalLevel
-from edge_ser.frontend.filterbank import hann, mel_matrix
+from edge_ser.frontend.decibel import normalised_decibel
 from edge_ser.frontend.spec import FrontEndSpec
+from edge_ser.frontend.stream_frontend import StreamLogMel
 
 _BLOCK = 256
 """Frames per step: keeps the float64 intermediates under 1 MB whatever the clip's length."""
 
 _SAMPLES = 8_192
 """Samples per step where a clip's level is measured."""
-
-
-@lru_cache(maxsize=8)
-def _constants(spec: FrontEndSpec) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return hann(spec.n_fft), mel_matrix(spec).T.copy()
 
 
 def log_mel(audio: NDArray[Any], spec: FrontEndSpec, dtype: DTypeLike = np.float32) -> NDArray[Any]:
@@ -51,8 +45,8 @@ def log_mel(audio: NDArray[Any], spec: FrontEndSpec, dtype: DTypeLike = np.float
         heard = audio[max(0, start * spec.hop - spec.left_pad) : stop * spec.hop]
         # Zeros stand before the first sample of the levelled clip, not of the raw one.
         signal[len(signal) - len(heard) :] = (heard.astype(np.float64) - mean) / deviation
-        framed = sliding_window_view(signal, spec.n_fft)[:: spec.hop]
-        output[start:stop] = _normalised_decibel(framed, spec)
+        framed = sliding_window_view(signal, spec.n_fft)[:: spec.hop].copy()
+        output[start:stop] = normalised_decibel(framed, spec)
     return output
 
 
@@ -64,20 +58,7 @@ def causal_log_mel(
     Arguments, result and errors as `log_mel`.
     """
     frames = spec.frames(len(audio))
-    heard = audio[: frames * spec.hop]
-    means, deviations = CausalLevel(spec).hear(heard)
-    output = np.empty((frames, spec.n_mels), dtype)
-    # Before the first sample there is the mean, which levelling makes zero.
-    signal = np.concatenate([np.zeros(spec.left_pad), heard.astype(np.float64)])
-    framed = sliding_window_view(signal, spec.n_fft)[:: spec.hop]
-    for start in range(0, frames, _BLOCK):
-        part = slice(start, min(start + _BLOCK, frames))
-        levelled = (framed[part] - means[part, None]) / deviations[part, None]
-        if start == 0:
-            for frame, unheard in enumerate(range(spec.left_pad, 0, -spec.hop)):
-                levelled[frame : frame + 1, :unheard] = 0.0
-        output[part] = _normalised_decibel(levelled, spec)
-    return output
+    return StreamLogMel(spec, dtype).push(audio[: frames * spec.hop])
 
 
 def _level(audio: NDArray[Any], spec: FrontEndSpec) -> tuple[float, float]:
@@ -88,10 +69,3 @@ def _level(audio: NDArray[Any], spec: FrontEndSpec) -> tuple[float, float]:
     power = sum(float(np.dot(part, part)) for part in parts) / len(audio)
     return mean, float(np.sqrt(power + spec.level_eps))
 
-
-def _normalised_decibel(framed: NDArray[np.float64], spec: FrontEndSpec) -> NDArray[np.float64]:
-    window, mel = _constants(spec)
-    spectrum = np.fft.rfft(framed * window, axis=1)
-    power = spectrum.real**2 + spectrum.imag**2
-    decibel = 10 * np.log10(np.maximum(power @ mel, spec.log_floor))
-    return (decibel - spec.mean_db) / spec.std_db
