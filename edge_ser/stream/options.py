@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge_ser.errors import InputError
+from edge_ser.stream.durations import Seconds
 
 PcmFormat = Literal["s16le", "s16be", "s24le", "s32le", "f32le"]
 """Raw samples: signed or float, bits, byte order."""
@@ -110,8 +111,8 @@ class ModelOptions:
     engine: str | None = None
     artefact: str | None = None
     threads: int = 1
-    window: float | None = None
-    hop: float | None = None
+    window: Seconds | None = None
+    hop: Seconds | None = None
     level: Literal["running", "window"] = "running"
 
     def __post_init__(self) -> None:
@@ -137,8 +138,8 @@ class MeaningOptions:
     min_speech: float = 0.3
     confidence: bool = True
     min_confidence: float | None = None
-    smooth: float | None = None
-    baseline: float | None = None
+    smooth: Seconds | None = None
+    baseline: Seconds | None = None
 
     def __post_init__(self) -> None:
         _between("a share of speech", self.min_speech, 0, 1)
@@ -255,7 +256,7 @@ class StreamOptions:
     rules: tuple[RuleOptions, ...] = ()
     output: OutputOptions = field(default_factory=OutputOptions)
     log: LogOptions = LogOptions()
-    duration: float | None = None
+    duration: Seconds | None = None
 
     def __post_init__(self) -> None:
         if self.duration is not None and not SHORTEST_SECONDS <= self.duration < math.inf:
