@@ -73,6 +73,7 @@ class Outbox:
                 failures=self._failures,
                 waiting=len(self._queue),
                 error=self._error,
+                essential=self.sink.essential,
             )
 
     @property
@@ -95,10 +96,10 @@ class Outbox:
         """Queue a reading or an event."""
         with self._changed:
             while len(self._queue) >= self._capacity and self._failure is None:
-                if self._hurried:
-                    self._drop_oldest()
-                else:
+                if not self._hurried:
                     self._changed.wait(_POLL_SECONDS)
+                elif not self._make_room(message):
+                    return
             self._queue.append(message)
             self._changed.notify_all()
 
@@ -120,15 +121,18 @@ class Outbox:
     def _hurried(self) -> bool:
         return self._live or self._stopped()
 
-    def _drop_oldest(self) -> None:
-        """Readings before events: an event is said once, a reading is followed by the next."""
-        for position, message in enumerate(self._queue):
-            if isinstance(message, Reading):
-                del self._queue[position]
-                break
-        else:
-            self._queue.popleft()
+    def _make_room(self, message: Message) -> bool:
+        """Lose the oldest reading: an event is said once, a reading is followed by the next.
+
+        False if only events wait, and it is the new reading that is lost.
+        """
         self._lost += 1
+        readings = (at for at, waiting in enumerate(self._queue) if isinstance(waiting, Reading))
+        oldest = next(readings, None)
+        if oldest is None and isinstance(message, Reading):
+            return False
+        del self._queue[oldest or 0]
+        return True
 
     def _work(self) -> None:
         assert self._info is not None

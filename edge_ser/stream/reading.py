@@ -125,6 +125,7 @@ class Delivery:
         failures: times it raised.
         waiting: in its queue.
         error: the last failure in words; "" when the last call went well.
+        essential: the stream ends when it fails.
     """
 
     sink: str
@@ -133,6 +134,7 @@ class Delivery:
     failures: int
     waiting: int
     error: str = ""
+    essential: bool = False
 
 
 @dataclass(frozen=True)
