@@ -17,7 +17,8 @@ EXAMPLES = """\
   edge-ser bench --markdown docs/BENCHMARKS.md     # writes the table of the docs
   edge-ser bench bundles/rpi --check               # exit code 1 if a target is missed
   edge-ser bench --c                # the C engine beside its peers, instructions in emulators
-  edge-ser bench --c --rounds 30 --markdown docs/C_BENCHMARKS.md --json c-bench.json"""
+  edge-ser bench --c --rounds 30 --markdown docs/C_BENCHMARKS.md --json c-bench.json
+  edge-ser bench --soak 24 --audio recordings/    # a day of streaming: memory, losses, values"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Arm cores, and on this machine the engine's streaming paired with LiteRT's windows",
     )
     parser.add_argument(
+        "--soak",
+        type=positive_float,
+        metavar="HOURS",
+        help="instead: stream so many hours of varied audio as fast as the machine can, and judge "
+        "memory, losses and values; exit code 1 if one of its gates is missed",
+    )
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="DIR",
+        help="with --soak: audio files among its material",
+    )
+    parser.add_argument(
+        "--no-voice-activity",
+        action="store_true",
+        help="with --soak: leave out the voice-activity detector, the dearest part of a stream",
+    )
+    parser.add_argument(
         "--cache",
         type=Path,
         metavar="DIR",
@@ -64,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print, write."""
     if args.c:
         return _run_c(args)
+    if args.soak:
+        return _run_soak(args)
     from edge_ser.bench.report import as_markdown, as_text
     from edge_ser.bench.runner import run_bench
     from edge_ser.bundle import open_bundle
@@ -112,6 +135,26 @@ def _run_c(args: argparse.Namespace) -> int:
         args.markdown.write_text(page, encoding="utf-8")
     goals = bench.judgements()
     return 1 if args.check and not (goals and bench.met) else 0
+
+
+def _run_soak(args: argparse.Namespace) -> int:
+    """Hours of streaming."""
+    from edge_ser.bench.soak.run import SoakOptions, run_soak
+    from edge_ser.bench.soak.verdict import as_markdown, as_text
+    from edge_ser.bundle import open_bundle
+    from edge_ser.models import shipped
+
+    options = SoakOptions(
+        hours=args.soak, folders=tuple(args.audio), detector=not args.no_voice_activity
+    )
+    with open_bundle(args.bundle or shipped("bundle")) as bundle:
+        soak = run_soak(bundle, options, progress=True)
+    print(as_text(soak))
+    if args.json:
+        args.json.write_text(json.dumps(soak.to_dict(), indent=1, allow_nan=False) + "\n")
+    if args.markdown:
+        args.markdown.write_text(as_markdown(soak) + "\n", encoding="utf-8")
+    return 0 if soak.met else 1
 
 
 def _say(line: str) -> None:
