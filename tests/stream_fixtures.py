@@ -17,7 +17,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary
+from edge_ser import DIMENSIONS
+from edge_ser.stream.analysis.inference import InlineInference
+from edge_ser.stream.analysis.window_analyser import WindowAnalyser
+from edge_ser.stream.analysis.windows import WindowScheduler
+from edge_ser.stream.protocols import Analyser, Sink
+from edge_ser.stream.reading import Event, Meter, Reading, StreamInfo, Summary
 
 INFO = StreamInfo(
     model="wav2small",
@@ -50,13 +55,21 @@ class FakeEngine:
         return np.array([rms, audio[0], audio[-1]], dtype=np.float32)
 
 
+def window_analyser(window: float, hop: float, engine: FakeEngine | None = None) -> WindowAnalyser:
+    """Windows through the fake model, at once."""
+    return WindowAnalyser(WindowScheduler(window, hop), InlineInference(engine or FakeEngine()))
+
+
 @dataclass
-class KeepingSink:
+class KeepingSink(Sink):
     """Keeps everything it is told."""
+
+    name = "keeping"
 
     infos: list[StreamInfo] = field(default_factory=list)
     meters: list[Meter] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     summaries: list[Summary] = field(default_factory=list)
 
     def start(self, info: StreamInfo) -> None:
@@ -71,6 +84,10 @@ class KeepingSink:
         """Keep."""
         self.readings.append(reading)
 
+    def event(self, event: Event) -> None:
+        """Keep."""
+        self.events.append(event)
+
     def finish(self, summary: Summary) -> None:
         """Keep."""
         self.summaries.append(summary)
@@ -79,6 +96,12 @@ class KeepingSink:
 def sample_reading(**changes: Any) -> Reading:
     """A plausible reading, some fields changed."""
     values: dict[str, Any] = {
+        "time": 1_800_000_000.25,
+        "state": "speech",
+        **{f"{name}_confidence": None for name in DIMENSIONS},
+        **{f"{name}_change": None for name in DIMENSIONS},
+        "speech_share": None,
+        "reconnects": 0,
         "start_sample": 0,
         "end_sample": 80_000,
         "t": 5.0,
@@ -192,21 +215,30 @@ def fake_portaudio(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
 
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    """`edge-ser stream` gets a `FakeEngine`, whatever the bundle."""
+    """`edge-ser stream` gets a `FakeEngine` and no detector, whatever the bundle."""
     from edge_ser.stream import run
+    from edge_ser.stream.assemble import Model
+    from edge_ser.stream.meaning.interpret import Interpreter
+    from edge_ser.stream.meaning.track import SoundTrack
+    from edge_ser.stream.options import ModelOptions
 
     engine = FakeEngine()
-    manifest = SimpleNamespace(name="wav2small", window_seconds=5.0, hop_seconds=0.5)
+
+    def model(options: ModelOptions, *_: object) -> Model:
+        window, hop = options.window or 5.0, options.hop or 0.5
+        analyser: Analyser = window_analyser(window, hop, engine)
+        return Model(analyser, engine.name, engine.version, engine.artefact, window, hop)
 
     class FakeBundle:
         def __enter__(self) -> Any:
-            return SimpleNamespace(manifest=manifest)
+            return SimpleNamespace(manifest=SimpleNamespace(name="wav2small"))
 
         def __exit__(self, *_: object) -> None: ...
 
     monkeypatch.setattr(run, "open_bundle", lambda *_: FakeBundle())
     monkeypatch.setattr(run, "shipped", Path)
-    monkeypatch.setattr(run, "load_engine", lambda *_: engine)
+    monkeypatch.setattr(run, "model_of", model)
+    monkeypatch.setattr(run, "interpreter_of", lambda *_: Interpreter(SoundTrack(None)))
     return engine
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +17,16 @@ import soundfile
 from conftest import synthetic_speech
 from stream_fixtures import FakeEngine, FakePortAudio, PortAudioError
 
+from edge_ser import DIMENSIONS
 from edge_ser.audio.files import read_audio
 from edge_ser.bundle import open_bundle
 from edge_ser.cli import main
+from edge_ser.cli import stream as stream_cli
+from edge_ser.frontend.numpy_frontend import causal_log_mel
 from edge_ser.runtime import load_engine
+from edge_ser.runtime.blocks import STRIDE
+from edge_ser.runtime.head import apply_head, pool_quantised
+from edge_ser.runtime.host import HostEngine, quantise
 
 COMMAND = [sys.executable, "-m", "edge_ser", "stream"]
 
@@ -32,11 +40,13 @@ def speech(tmp_path: Path) -> Path:
 
 
 def test_one_source_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in ([], ["--mic", "--file", "x.wav"], ["--mic", "--list-devices"]):
+    for words in (["--mic", "--file", "x.wav"], ["--mic", "--list-devices"]):
         with pytest.raises(SystemExit) as end:
             main(["stream", *words])
         assert end.value.code == 2
     assert "--list-devices" in capsys.readouterr().err
+    assert main(["stream"]) == 2
+    assert "--websocket" in capsys.readouterr().err
 
 
 def test_the_microphone_runs_through_to_json(
@@ -47,8 +57,9 @@ def test_the_microphone_runs_through_to_json(
     output = capsys.readouterr()
     readings = [json.loads(line) for line in output.out.splitlines()]
     assert readings[-1]["end_sample"] == 40_000
-    assert len(readings) + readings[-1]["skipped"] == 4
+    assert [reading["t"] for reading in readings] == [1.0, 1.5, 2.0, 2.5]
     assert {reading["engine"] for reading in readings} == {"fake"}
+    assert {reading["state"] for reading in readings} == {"speech"}
     assert "wav2small (model.int8.tflite) on fake 1.0; audio from USB Audio" in output.err
     assert "over 2.5 s of audio" in output.err
     assert fake_portaudio.streams[0].closed
@@ -94,7 +105,7 @@ def test_an_unplugged_microphone_is_exit_code_5_after_its_readings(
 ) -> None:
     fake_portaudio.signal = np.ones((48_000 * 3, 1), dtype=np.float32)
     fake_portaudio.vanish_after_signal = True
-    assert main(["stream", "--mic", "--json"]) == 5
+    assert main(["stream", "--mic", "--json", "--no-reconnect"]) == 5
     output = capsys.readouterr()
     assert "stopped delivering" in output.err
 
@@ -120,6 +131,15 @@ def test_no_portaudio_library_is_exit_code_3(
         ["--duration", "inf"],
         ["--duration", "nan"],
         ["--record", "heard.mp3"],
+        ["--min-speech", "1.5"],
+        ["--min-confidence", "-0.1"],
+        ["--smooth", "soon"],
+        ["--baseline", "1s"],
+        ["--on", "happiness > 0.5"],
+        ["--on", "arousal > 0.5 for ages"],
+        ["--web", "0.0.0.0:8765"],
+        ["--web", "nonsense"],
+        ["--osc", "nonsense"],
     ],
 )
 def test_impossible_options_are_exit_code_2(
@@ -141,30 +161,129 @@ def test_missing_files_and_bundles_are_exit_code_2(
     assert main(["stream", "--file", str(speech), "--bundle", str(tmp_path / "empty")]) == 4
 
 
+def stream(*words: str | Path) -> tuple[list[dict[str, Any]], str]:
+    """Readings and standard error of the verb in a process of its own."""
+    result = subprocess.run(
+        [*COMMAND, "--json", *map(str, words)], capture_output=True, text=True, check=True
+    )
+    return [json.loads(line) for line in result.stdout.splitlines()], result.stderr
+
+
+def values(reading: dict[str, Any]) -> list[float]:
+    """A/D/V."""
+    return [reading[name] for name in DIMENSIONS]
+
+
 @pytest.mark.parametrize("window", [5.0, 1.5])
-def test_the_verb_equals_the_engine_offline(
+def test_the_verb_equals_one_offline_pass_pooled_over_each_window(
     speech: Path, exported_bundle: Path, window: float
 ) -> None:
-    """The real model, in a process of its own: every reading, bit for bit."""
-    result = subprocess.run(
-        [
-            *(*COMMAND, "--file", str(speech), "--json"),
-            *("--bundle", str(exported_bundle), "--window", str(window)),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
+    """The real model, in a process of its own, against the whole signal's log-mel."""
+    readings, errors = stream(
+        *("--file", speech, "--bundle", exported_bundle, "--window", str(window)),
+        *("--vad", "off", "--engine", "litert"),
     )
-    readings = [json.loads(line) for line in result.stdout.splitlines()]
+    audio = read_audio(speech)
+    with open_bundle(exported_bundle) as bundle:
+        engine = load_engine(bundle, "litert")
+    assert isinstance(engine, HostEngine)
+    tables = engine.tables
+    rows = causal_log_mel(audio, tables.frontend)
+    outputs = engine.model.run(quantise(rows, tables.input)[None, :, :, None])
+    for reading in readings:
+        ends = (reading["start_sample"], reading["end_sample"])
+        kept = slice(*(position // tables.frontend.hop // STRIDE for position in ends))
+        pool = pool_quantised(
+            *(outputs[name][0][kept] for name in ("values", "scores")), tables.values, tables.scores
+        )
+        expected = apply_head(pool.pooled(), tables.head)
+        np.testing.assert_allclose(values(reading), expected, atol=1e-5)
+    assert readings[-1]["end_sample"] >= len(audio) - 2 * tables.frontend.hop
+    assert f"on litert {engine.version}" in errors and "running level" in errors
+
+
+@pytest.mark.parametrize("window", [5.0, 1.5])
+def test_the_window_level_equals_the_engine_offline(
+    speech: Path, exported_bundle: Path, window: float
+) -> None:
+    """Each reading is what `evaluate` says of a file with its samples, bit for bit."""
+    readings, errors = stream(
+        *("--file", speech, "--bundle", exported_bundle, "--window", str(window)),
+        *("--vad", "off", "--level", "window"),
+    )
     audio = read_audio(speech)
     with open_bundle(exported_bundle) as bundle:
         engine = load_engine(bundle)
     assert readings[-1]["end_sample"] == len(audio)
     for reading in readings:
         offline = engine.predict(audio[reading["start_sample"] : reading["end_sample"]])
-        assert [reading["arousal"], reading["dominance"], reading["valence"]] == offline.tolist()
+        assert values(reading) == offline.tolist()
         assert (reading["engine"], reading["artefact"]) == (engine.name, engine.artefact)
-    assert f"on {engine.name} {engine.version}" in result.stderr
+    assert f"on {engine.name} {engine.version}" in errors and "window level" in errors
+
+
+def test_a_configuration_file_and_the_command_line_merge(speech: Path, tmp_path: Path) -> None:
+    config = tmp_path / "stream.toml"
+    config.write_text(
+        '[input]\nmic = true\n[model]\nwindow = 2\nhop = 1\n[meaning]\nvad = "off"\n'
+        '[output]\nstdout = "json"\n[[rules]]\nwhen = "arousal > -1"\nname = "always"\n'
+    )
+    result = subprocess.run(
+        [*COMMAND, "--config", str(config), "--file", str(speech), "--hop", "2"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["t"] for line in lines if line["type"] == "reading"][:3] == [2.0, 4.0, 6.0]
+    assert [line["name"] for line in lines if line["type"] == "event"] == ["always"]
+    assert "window 2 s, hop 2 s" in result.stderr
+
+
+def test_the_example_configuration_can_be_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stream", "--example-config"]) == 0
+    config = tmp_path / "stream.toml"
+    config.write_text(capsys.readouterr().out)
+    assert main(["stream", "--config", str(config), "--check-config"]) == 0
+    assert "can be used" in capsys.readouterr().out
+
+
+def test_an_action_needs_a_rule_before_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["stream", "--mic", "--exec", "true"])
+    assert end.value.code == 2
+    assert "belongs behind the --on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--mqtt", "broker"], {"host": "broker"}),
+        (["--mqtt", "broker:1884", "--mqtt-tls"], {"host": "broker", "port": 1884, "tls": True}),
+        (["--mqtt", "[::1]:1884"], {"host": "::1", "port": 1884}),
+        (["--mqtt", "::1"], {"host": "::1"}),
+    ],
+)
+def test_brokers_are_named_with_or_without_a_port(
+    words: list[str], expected: dict[str, Any]
+) -> None:
+    parser = argparse.ArgumentParser()
+    stream_cli.add_arguments(parser)
+    assert stream_cli._nested(vars(parser.parse_args(["--mic", *words])))["output"] == {
+        "mqtt": expected
+    }
+
+
+def test_rate_and_channels_belong_to_the_source() -> None:
+    parser = argparse.ArgumentParser()
+    stream_cli.add_arguments(parser)
+    words = ["--rate", "44100", "--channels", "2"]
+    mic = stream_cli._nested(vars(parser.parse_args(["--mic", *words])))
+    pcm = stream_cli._nested(vars(parser.parse_args(["--pcm", *words])))
+    assert mic == {"input": {"mic": True, "rate": 44_100, "channels": 2}}
+    assert pcm == {"input": {"pcm": True, "samples": {"rate": 44_100, "channels": 2}}}
 
 
 def test_streaming_imports_no_training_library(speech: Path, exported_bundle: Path) -> None:

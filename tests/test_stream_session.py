@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import tracemalloc
 from pathlib import Path
@@ -15,17 +16,27 @@ from conftest import synthetic_speech
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from stream_fixtures import INFO, FakeEngine, KeepingSink
+from stream_fixtures import INFO, FakeEngine, KeepingSink, window_analyser
 
 from edge_ser.audio.files import read_audio
 from edge_ser.errors import AudioDeviceError, InputError
 from edge_ser.stream.analysis.inference import NewestFirstInference
+from edge_ser.stream.analysis.window_analyser import WindowAnalyser
 from edge_ser.stream.analysis.windows import Window, WindowScheduler
 from edge_ser.stream.capture.counters import CaptureCounters
 from edge_ser.stream.capture.file_source import AudioFile
-from edge_ser.stream.reading import Summary
+from edge_ser.stream.meaning.interpret import Interpreter
+from edge_ser.stream.meaning.rules import Rule
+from edge_ser.stream.meaning.track import SoundTrack
+from edge_ser.stream.options import RuleOptions
+from edge_ser.stream.reading import Reading, Summary
 from edge_ser.stream.recorder import Recorder
 from edge_ser.stream.session import Session
+
+
+def everything() -> Interpreter:
+    """No detector, no confidence: every window is read."""
+    return Interpreter(SoundTrack(None))
 
 
 def analyse(
@@ -34,7 +45,7 @@ def analyse(
     """Stream a file through the fake model."""
     sink = KeepingSink()
     session = Session(
-        AudioFile(path), FakeEngine(), WindowScheduler(window, hop), [sink], INFO, seconds=seconds
+        AudioFile(path), window_analyser(window, hop), everything(), [sink], INFO, seconds=seconds
     )
     return sink, session.run()
 
@@ -164,6 +175,7 @@ class LiveBlocks:
     label = "blocks"
     rate = 16_000.0
     live = True
+    connected = True
 
     def __init__(self, blocks: list[NDArray[np.float32] | Exception | None]) -> None:
         self.counters = CaptureCounters()
@@ -211,7 +223,7 @@ def test_a_slow_model_skips_to_the_newest_window() -> None:
 
 def window_ending_at(end: int) -> Window:
     """A window of ones."""
-    return Window(0, end, np.ones(end, dtype=np.float32), end, True)
+    return Window(0, end, np.ones(end, dtype=np.float32), True)
 
 
 class ReleasingAtTheEnd(LiveBlocks):
@@ -238,7 +250,8 @@ def test_capture_goes_on_while_the_model_is_stuck() -> None:
     released: list[bool] = []
     engine = FakeEngine(before=lambda: released.append(source.ended.wait(10)))
     sink = KeepingSink()
-    summary = Session(source, engine, WindowScheduler(5.0, 0.5), [sink], INFO).run()
+    analyser = WindowAnalyser(WindowScheduler(5.0, 0.5), NewestFirstInference(engine))
+    summary = Session(source, analyser, everything(), [sink], INFO).run()
     assert released and all(released)
     assert source.taken == 20
     assert summary.seconds == 10.0
@@ -252,7 +265,9 @@ def test_a_failing_model_ends_the_stream_with_its_error() -> None:
 
     silence = np.zeros(8_000, dtype=np.float32)
     source, sink = LiveBlocks([silence] * 4 + [None]), KeepingSink()
-    session = Session(source, FakeEngine(before=fail), WindowScheduler(1.0, 0.5), [sink], INFO)
+    inference = NewestFirstInference(FakeEngine(before=fail))
+    analyser = WindowAnalyser(WindowScheduler(1.0, 0.5), inference)
+    session = Session(source, analyser, everything(), [sink], INFO)
     with pytest.raises(InputError, match="the model refuses"):
         session.run()
     assert source.closed
@@ -263,7 +278,7 @@ def test_a_failing_model_ends_the_stream_with_its_error() -> None:
 def test_a_vanishing_device_still_closes_everything() -> None:
     gone = AudioDeviceError("the microphone stopped delivering audio")
     source, sink = LiveBlocks([np.zeros(32_000, dtype=np.float32), gone]), KeepingSink()
-    session = Session(source, FakeEngine(), WindowScheduler(1.0, 0.5), [sink], INFO)
+    session = Session(source, window_analyser(1.0, 0.5), everything(), [sink], INFO)
     with pytest.raises(AudioDeviceError, match="stopped delivering"):
         session.run()
     assert source.closed
@@ -273,26 +288,120 @@ def test_a_vanishing_device_still_closes_everything() -> None:
 
 def test_a_stop_request_ends_without_an_error_even_before_the_first_window() -> None:
     source, sink = LiveBlocks([np.zeros(10, dtype=np.float32)] * 100), KeepingSink()
-    polls = iter([False] * 5 + [True])
+    polls = iter([False] * 5)
     session = Session(
         source,
-        FakeEngine(),
-        WindowScheduler(1.0, 0.5),
+        window_analyser(1.0, 0.5),
+        everything(),
         [sink],
         INFO,
-        stopped=lambda: next(polls),
+        stopped=lambda: next(polls, True),
     )
     assert session.run().windows == 0
     assert source.closed
 
 
+class Interrupted(LiveBlocks):
+    """Vanishes after its second block, comes back with the fourth."""
+
+    def __init__(self, blocks: list[NDArray[np.float32] | Exception | None]) -> None:
+        super().__init__(blocks)
+        self.reads = 0
+
+    @property
+    def connected(self) -> bool:  # type: ignore[override]
+        """Away between two blocks."""
+        return self.reads != 3
+
+    def read(self) -> NDArray[np.float32] | None:
+        """The next block."""
+        self.reads += 1
+        if self.reads == 4:
+            self.counters.reconnects = 1
+        return super().read()
+
+
+def test_no_window_reaches_across_an_interruption(caplog: pytest.LogCaptureFixture) -> None:
+    second = np.ones(16_000, dtype=np.float32)
+    nothing = np.zeros(0, dtype=np.float32)
+    source, sink = Interrupted([second, second, nothing, second, second, None]), KeepingSink()
+    with caplog.at_level(logging.INFO, logger="edge_ser"):
+        summary = Session(source, window_analyser(5.0, 0.5), everything(), [sink], INFO).run()
+    spans = [(r.start_sample, r.end_sample, r.reconnects) for r in sink.readings]
+    before = [(0, end, 0) for end in (16_000, 24_000, 32_000)]
+    after = [(32_000, end, 1) for end in (48_000, 56_000, 64_000)]
+    assert spans == before + after
+    assert summary.reconnects == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "blocks: no audio arrives; waiting for it",
+        "blocks: audio arrives again",
+    ]
+
+
+class Loud(SoundTrack):
+    """Half of the second second is speech; nothing else is."""
+
+    def speech_share(self, start: int, end: int) -> float | None:
+        """Share of [16000, 32000)."""
+        return max(0, min(end, 32_000) - max(start, 16_000)) / (end - start)
+
+
+def test_windows_without_speech_have_no_values_and_rules_hear_of_all() -> None:
+    source, sink = LiveBlocks([np.ones(16_000, dtype=np.float32)] * 5 + [None]), KeepingSink()
+    interpreter = Interpreter(Loud(None), min_speech=0.5)
+    rule = Rule(RuleOptions(when="arousal > 0.9"))
+    summary = Session(
+        source, window_analyser(1.0, 0.5), interpreter, [sink], INFO, rules=[rule]
+    ).run()
+    states = [(reading.t, reading.state) for reading in sink.readings]
+    assert [t for t, state in states if state == "speech"] == [1.5, 2.0, 2.5]
+    quiet = [reading for reading in sink.readings if reading.state == "no speech"]
+    assert {(r.arousal, r.dominance, r.valence) for r in quiet} == {(None, None, None)}
+    assert (summary.windows, summary.speech) == (9, 3)
+    assert sink.events[0].active and sink.events[0].t == 1.5
+
+
+def test_readings_follow_the_given_clock_and_nothing_else_does(tmp_path: Path) -> None:
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, synthetic_speech(3.0), 16_000)
+    sink = KeepingSink()
+    times = iter([1e9, 1e9 + 86_400, 1e9 - 86_400, 1e9, 1e9])
+    session = Session(
+        AudioFile(path),
+        window_analyser(1.0, 0.5),
+        everything(),
+        [sink],
+        INFO,
+        clock=lambda: next(times),
+    )
+    session.run()
+    assert [r.time - 1e9 for r in sink.readings] == [0, 86_400, -86_400, 0, 0]
+    assert [r.t for r in sink.readings] == [1.0, 1.5, 2.0, 2.5, 3.0]
+
+
+def test_a_sink_that_matters_ends_the_stream_with_its_error(tmp_path: Path) -> None:
+    class Gone(KeepingSink):
+        essential = True
+
+        def reading(self, reading: Reading) -> None:
+            raise BrokenPipeError("nobody reads")
+
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, synthetic_speech(30.0), 16_000)
+    session = Session(AudioFile(path), window_analyser(1.0, 0.5), everything(), [Gone()], INFO)
+    with pytest.raises(BrokenPipeError):
+        session.run()
+
+
 def test_meters_tell_level_and_losses() -> None:
     source, sink = LiveBlocks([np.full(1_600, 0.5, dtype=np.float32)] * 8 + [None]), KeepingSink()
     source.counters.dropped = 7
-    Session(source, FakeEngine(), WindowScheduler(0.5, 0.5), [sink], INFO).run()
+    Session(source, window_analyser(0.5, 0.5), everything(), [sink], INFO).run()
     meter = sink.meters[0]
     assert meter.level_dbfs == meter.peak_dbfs == pytest.approx(-6.02, abs=0.01)
-    assert (meter.dropped, meter.recording, meter.seconds) == (7, False, 0.1)
+    assert (meter.dropped, meter.recording, meter.connected) == (7, False, True)
+    assert meter.speech is None
+    assert [delivery.sink for delivery in meter.deliveries] == ["keeping"]
     assert sink.infos[0].source_rate == 16_000
     assert sink.readings[-1].dropped == 7
 
@@ -303,7 +412,12 @@ def test_a_recording_holds_exactly_the_samples_of_the_windows(tmp_path: Path) ->
     sink = KeepingSink()
     with Recorder(heard) as recorder:
         Session(
-            AudioFile(speech), FakeEngine(), WindowScheduler(1.0, 0.5), [sink], INFO, recorder
+            AudioFile(speech),
+            window_analyser(1.0, 0.5),
+            everything(),
+            [sink],
+            INFO,
+            recorder=recorder,
         ).run()
     np.testing.assert_array_equal(read_audio(heard), read_audio(speech))
     last = sink.readings[-1]

@@ -41,7 +41,6 @@ def test_windows_end_at_hops_and_grow_until_full() -> None:
     for window in windows:
         assert window.start == max(0, window.end - 80_000)
         np.testing.assert_array_equal(window.samples, RAMP[window.start : window.end])
-    assert [w.newest for w in windows] == [16_000] + [8_000] * 12
 
 
 @settings(max_examples=60, deadline=None)
@@ -56,8 +55,8 @@ def test_windows_do_not_depend_on_the_blocks(
 ) -> None:
     whole = scheduled(RAMP[:total], [], window, hop)
     pieces = scheduled(RAMP[:total], cuts, window, hop)
-    assert [(w.start, w.end, w.newest, w.partial) for w in whole] == [
-        (w.start, w.end, w.newest, w.partial) for w in pieces
+    assert [(w.start, w.end, w.partial) for w in whole] == [
+        (w.start, w.end, w.partial) for w in pieces
     ]
     for one in pieces:
         np.testing.assert_array_equal(one.samples, RAMP[one.start : one.end])
@@ -65,6 +64,18 @@ def test_windows_do_not_depend_on_the_blocks(
     assert (not pieces) == (total < 8_000)
     if pieces:
         assert pieces[-1].end == total
+
+
+def test_no_window_reaches_across_a_gap() -> None:
+    scheduler = WindowScheduler(1.0, 0.5)
+    before = list(scheduler.feed(RAMP[:20_000]))
+    assert [(w.start, w.end) for w in before] == [(0, 16_000)]
+    scheduler.reset()
+    after = list(scheduler.feed(RAMP[20_000:45_000]))
+    assert [(w.start, w.end, w.partial) for w in after] == [(24_000, 40_000, False)]
+    np.testing.assert_array_equal(after[0].samples, RAMP[24_000:40_000])
+    scheduler.reset()
+    assert scheduler.flush() is None
 
 
 def test_the_callers_block_may_be_reused() -> None:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser.stream.analysis.windows import Window
-from edge_ser.stream.protocols import Predictor
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,13 @@ class Scored:
     window: Window
     values: NDArray[np.float32]
     seconds: float
+
+
+class Predictor(Protocol):
+    """The part of `edge_ser.runtime.Engine` that is needed here."""
+
+    def predict(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(samples,) at 16 kHz, 0.5 s or longer -> (3,) arousal, dominance, valence."""
 
 
 class Inference(Protocol):
