@@ -173,7 +173,8 @@ class _Runner:
     def stream(self, audio: Path, bundle: Bundle) -> Check:
         """`edge-ser stream --file` on the device and here, reading by reading."""
         self.say(f"{self.device.name}: stream {audio.name} with {self.engine}")
-        options = ["--json", "--bundle", str(self.bundle), "--file", str(audio)]
+        # Without a detector, so that every window has values to compare.
+        options = ["--json", "--vad", "off", "--bundle", str(self.bundle), "--file", str(audio)]
         output = self._edge_ser("stream", *options, "--engine", self.engine)
         there = _readings(output)
         here = _host_readings(options, HELD_TO.get(self.engine, self.engine))
