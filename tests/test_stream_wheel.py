@@ -22,7 +22,10 @@ from edge_ser.runtime import default_artefact, load_engine
 
 pytestmark = pytest.mark.slow
 
-TRAINING_MODULES = ("torch", "onnx", "onnxruntime", "scipy", "matplotlib", "litert_torch")
+ABSENT_MODULES = (
+    *("torch", "onnx", "onnxruntime", "scipy", "matplotlib", "litert_torch"),
+    *("paho", "websockets", "prometheus_client", "pythonosc", "pylibsrtp"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +64,10 @@ def streamed(device: Path, speech: Path, *options: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_nothing_of_the_training_side_is_installed(device: Path, tmp_path: Path) -> None:
+def test_nothing_else_is_installed(device: Path, tmp_path: Path) -> None:
     program = (
         "import importlib.util, edge_ser; print(edge_ser.__file__); "
-        f"print([m for m in {TRAINING_MODULES} if importlib.util.find_spec(m)])"
+        f"print([m for m in {ABSENT_MODULES} if importlib.util.find_spec(m)])"
     )
     result = run([str(device / "python"), "-c", program], tmp_path)
     where, found = result.stdout.splitlines()
@@ -76,7 +79,8 @@ def test_the_bundle_of_a_workstation_streams(
     device: Path, speech: Path, exported_bundle: Path
 ) -> None:
     """The same values as in the development environment, bit for bit."""
-    readings = streamed(device, speech, "--bundle", str(exported_bundle))
+    options = ("--bundle", str(exported_bundle), "--vad", "off", "--level", "window")
+    readings = streamed(device, speech, *options)
     assert len(readings) == 12
     audio = read_audio(speech)
     with open_bundle(exported_bundle) as bundle:
@@ -92,9 +96,19 @@ def test_the_bundle_in_the_wheel_streams(device: Path, speech: Path) -> None:
         shipped("bundle")
     except EnvironmentMissing:
         pytest.skip("no bundle in edge_ser/models (make one: edge-ser export --target rpi)")
-    readings = streamed(device, speech)
+    readings = streamed(device, speech, "--vad", "on")
     assert len(readings) == 12
     assert readings[-1]["artefact"] == default_artefact("litert")
+    assert all(0 <= reading["speech_share"] <= 1 for reading in readings)
+
+
+@pytest.mark.parametrize("words", [["--web"], ["--mqtt", "localhost"], ["--osc", "localhost:9000"]])
+def test_a_receiver_whose_package_is_missing_is_named(
+    device: Path, speech: Path, words: list[str]
+) -> None:
+    result = run([str(device / "edge-ser"), "stream", "--file", str(speech), *words], speech.parent)
+    assert result.returncode == 3, result.stderr
+    assert "pip install 'edge-ser[outputs]'" in result.stderr
 
 
 def test_the_microphone_is_reached_or_missed_by_name(device: Path, tmp_path: Path) -> None:
