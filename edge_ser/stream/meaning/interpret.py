@@ -88,12 +88,12 @@ class Interpreter:
         if self._unsure(confidence):
             return Meaning("uncertain", None, confidence, None, share)
         t = window.end / SAMPLE_RATE
-        change = None
-        if self._baseline is not None:
-            change = self._baseline.update(t, window.values, newest_seconds)
         values = window.values
         if self._smoother is not None:
             values = self._smoother.update(t, values)
+        change = None
+        if self._baseline is not None:
+            change = self._baseline.update(values, newest_seconds)
         return Meaning("speech", values, confidence, change, share)
 
     def _unsure(self, confidence: NDArray[np.float64] | None) -> bool:
