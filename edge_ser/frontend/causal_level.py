@@ -49,7 +49,7 @@ class CausalLevel:
         return running[:, 0], np.sqrt(variance + self.spec.level_eps)
 
     def _follow(self, means: list[float], squares: list[float]) -> list[tuple[float, float]]:
-        """Both running means after each hop. A recursion: numpy has none, hence the plain floats."""
+        """Both running means after each hop: a recursion, for which numpy has nothing."""
         mean, square, hops, longest = self.mean, self.square, self.hops, self.spec.level_hops
         running = []
         for hop_mean, hop_square in zip(means, squares, strict=True):

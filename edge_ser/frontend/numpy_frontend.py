@@ -68,4 +68,3 @@ def _level(audio: NDArray[Any], spec: FrontEndSpec) -> tuple[float, float]:
     parts = (audio[start : start + _SAMPLES].astype(np.float64) - mean for start in starts)
     power = sum(float(np.dot(part, part)) for part in parts) / len(audio)
     return mean, float(np.sqrt(power + spec.level_eps))
-

@@ -13,13 +13,14 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ser.bundle.manifest import BACKBONE_TABLES, Quantisation
+from edge_ser.bundle.manifest import BACKBONE_TABLES
 from edge_ser.bundle.reader import Bundle
 from edge_ser.errors import BundleRefused
 from edge_ser.frontend.numpy_frontend import log_mel
+from edge_ser.runtime.backbone import Backbone, TfliteBackbone, quantise
 from edge_ser.runtime.blocks import Block, blocks
 from edge_ser.runtime.engine import Kernels, check_audio
-from edge_ser.runtime.head import apply_head, pool_quantised, pooled_head
+from edge_ser.runtime.head import apply_head, pooled_head
 from edge_ser.runtime.interpreter import TfliteModel
 from edge_ser.runtime.partial import PartialPool
 from edge_ser.runtime.tables import BackboneTables, read_tables
@@ -27,12 +28,6 @@ from edge_ser.runtime.tables import BackboneTables, read_tables
 __all__ = ["BACKBONE", "HostEngine", "load_host", "pooled_head", "quantise"]
 
 BACKBONE = "backbone.int8.tflite"
-
-
-def quantise(values: NDArray[np.float32], code: Quantisation) -> NDArray[np.int8]:
-    """Nearest int8 code, ties to even, saturating at -128 and 127; any shape."""
-    scaled = np.rint(values / np.float32(code.scale))
-    return np.clip(scaled + code.zero_point, -128, 127).astype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -53,17 +48,23 @@ class HostEngine:
 
     def predict_log_mel(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """(frames, n_mels) float32 log-mel -> (3,) arousal, dominance, valence."""
-        tables = self.tables
-        parts = blocks(len(features), tables.receptive_radius)
-        pool = reduce(PartialPool.merge, (self._pool_of(features, part) for part in parts))
-        return apply_head(pool.pooled(), tables.head).astype(np.float32)
+        pool = pool_in_blocks(self.backbone, features, self.tables.receptive_radius)
+        return apply_head(pool.pooled(), self.tables.head).astype(np.float32)
 
-    def _pool_of(self, features: NDArray[np.float32], block: Block) -> PartialPool:
-        tables = self.tables
-        codes = quantise(features[block.start : block.stop], tables.input)
-        outputs = self.model.run(codes[None, :, :, None])
-        values, scores = (outputs[name][0][block.kept] for name in ("values", "scores"))
-        return pool_quantised(values, scores, tables.values, tables.scores)
+    @property
+    def backbone(self) -> TfliteBackbone:
+        """What runs between the front-end and the head."""
+        return TfliteBackbone(self.model, self.tables)
+
+
+def pool_in_blocks(backbone: Backbone, features: NDArray[np.float32], radius: int) -> PartialPool:
+    """Softmax sums over a whole (frames, n_mels) log-mel, in a block's working memory."""
+
+    def pool_of(block: Block) -> PartialPool:
+        values, scores = backbone.run(backbone.stored(features[block.start : block.stop]))
+        return backbone.pool(values[block.kept], scores[block.kept])
+
+    return reduce(PartialPool.merge, map(pool_of, blocks(len(features), radius)))
 
 
 def load_host(
