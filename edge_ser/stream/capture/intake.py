@@ -100,6 +100,19 @@ class Intake:
         mono = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1)
         self.counters.dropped += len(frames) - segment.ring.write(mono)
 
+    def fill(self, frames: int, lost: bool) -> None:
+        """Append silence for audio that did not come, so that time stays true.
+
+        Args:
+            frames: of the open segment's rate.
+            lost: they were sent and are counted as dropped; False: the sender was silent.
+        """
+        segment = self._writing
+        if segment is None:
+            return
+        written = segment.ring.write(np.zeros(frames, dtype=np.float32))
+        self.counters.dropped += frames if lost else frames - written
+
     def wait_for_room(self, frames: int, seconds: float) -> bool:
         """Whether so many frames fit into the open segment, at the latest after `seconds`."""
         segment = self._writing

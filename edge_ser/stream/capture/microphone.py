@@ -25,6 +25,7 @@ from edge_ser.stream.capture.devices import InputDevice, find_again, input_devic
 from edge_ser.stream.capture.intake import Intake
 from edge_ser.stream.capture.opening import as_float, open_input
 from edge_ser.stream.capture.portaudio import explain, restart_portaudio
+from edge_ser.stream.capture.silence import PAUSE_SECONDS, SILENT_PAUSES
 
 _log = logging.getLogger(__name__)
 
@@ -34,17 +35,14 @@ CLOSING_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Patience:
-    """When a microphone is given up, and how often it is tried again; all in seconds.
+    """When a microphone is given up, and how often it is tried again; in seconds.
 
     Attributes:
-        tick: between two looks at the device.
-        silent: without a single sample the device is gone. Counted in looks, not by the clock:
-            a process that was stopped or starved for a minute has not lost its microphone.
+        tick: between two looks at the device; `SILENT_PAUSES` of them without a sample: gone.
         first_pause, longest_pause: before the first and the later attempts, doubling in between.
     """
 
-    tick: float = 0.25
-    silent: float = 3.0
+    tick: float = PAUSE_SECONDS
     first_pause: float = 0.5
     longest_pause: float = 10.0
 
@@ -170,7 +168,7 @@ class Microphone:
                 if self._closing.is_set() or not self._reconnect:
                     return
                 if heard:
-                    _log.warning("%s: the microphone is gone; waiting for it", self.label)
+                    _log.debug("%s: the microphone is gone", self.label)
                     pause = self._patience.first_pause
                 pause = self._wait_and_reopen(pause)
         except Exception as error:
@@ -183,12 +181,12 @@ class Microphone:
     def _listen(self) -> bool:
         """Until the device is gone or the stream is left; whether any audio came."""
         begun = seen = self.counters.frames
-        silent = 0.0
+        pauses = 0
         while not self._closing.is_set() and not self._gone.wait(self._patience.tick):
             frames = self.counters.frames
-            silent = silent + self._patience.tick if frames == seen else 0.0
+            pauses = pauses + 1 if frames == seen else 0
             seen = frames
-            if silent >= self._patience.silent:
+            if pauses == SILENT_PAUSES:
                 break
         return self.counters.frames > begun
 
@@ -204,7 +202,7 @@ class Microphone:
                     reason = str(error)
                     _log.info("still waiting: %s", reason)
             else:
-                _log.warning("%s: the microphone is open again", self.label)
+                _log.debug("%s: the microphone is open again", self.label)
                 break
         return pause
 

@@ -1,0 +1,147 @@
+"""A UDP socket as a source: a thread that takes datagrams, and notices when none come any more."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_ser.errors import AudioDeviceError, InputError
+from edge_ser.stream.capture.counters import CaptureCounters
+from edge_ser.stream.capture.intake import Intake
+from edge_ser.stream.capture.silence import PAUSE_SECONDS, SILENT_PAUSES
+from edge_ser.stream.web.access import join_address, split_address
+
+LARGEST_DATAGRAM = 65_536
+SOCKET_BUFFER = 1 << 20
+"""Bytes asked of the system, for a receiver that is held up; it may give less."""
+
+
+class DatagramReceiver(Protocol):
+    """What to do with datagrams; called from the source's thread alone."""
+
+    def take(self, datagram: bytes, sender: object) -> None:
+        """One arrived, from an address."""
+
+    def pause(self) -> None:
+        """None has arrived for `PAUSE_SECONDS`."""
+
+    def silence(self) -> None:
+        """None has arrived for `SILENT_PAUSES` pauses: the sender is gone."""
+
+
+class DatagramSource:
+    """A `Source` that listens for datagrams.
+
+    Args:
+        kind: for people, e.g. "RTP".
+        address: "HOST:PORT"; port 0 takes a free one, see `port`.
+        receiver: gives segments to `intake`.
+        intake: its `rate` is reported until a sender has come.
+    """
+
+    live = True
+
+    def __init__(self, kind: str, address: str, receiver: DatagramReceiver, intake: Intake) -> None:
+        self._kind = kind
+        self._host, self.port = split_address(address)
+        self._receiver = receiver
+        self._intake = intake
+        self._socket: socket.socket | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=kind, daemon=True)
+
+    @property
+    def label(self) -> str:
+        """Kind and address."""
+        return f"{self._kind} on {join_address(self._host, self.port)}"
+
+    @property
+    def rate(self) -> float:
+        """Of the newest sender; as the user said until one has come."""
+        return self._intake.rate
+
+    @property
+    def connected(self) -> bool:
+        """Whether a sender sends."""
+        return self._intake.connected
+
+    @property
+    def counters(self) -> CaptureCounters:
+        """See `CaptureCounters`."""
+        return self._intake.counters
+
+    def __enter__(self) -> Self:
+        self._socket = self._bound_socket()
+        self.port = self._socket.getsockname()[1]
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        self._thread.join()
+
+    def read(self) -> NDArray[np.float32] | None:
+        """Audio since the last call, a second at most; see `Source.read`."""
+        return self._intake.read()
+
+    def _bound_socket(self) -> socket.socket:
+        try:
+            family, kind, protocol, _, bound = socket.getaddrinfo(
+                self._host, self.port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
+            )[0]
+            opened = socket.socket(family, kind, protocol)
+        except OSError as error:
+            raise self._refusal(error) from error
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
+            opened.settimeout(PAUSE_SECONDS)
+            opened.bind(bound)
+        except OSError as error:
+            opened.close()
+            raise self._refusal(error) from error
+        return opened
+
+    def _refusal(self, error: OSError) -> InputError:
+        return InputError(
+            f"cannot listen for {self.label}: {error.strerror or error}",
+            "is the port taken by another program (ss -ulpn), and is it an address of this "
+            "computer (ip address)?",
+        )
+
+    def _run(self) -> None:
+        """The receiving thread."""
+        failure: AudioDeviceError | None = None
+        try:
+            self._receive()
+        except Exception as error:
+            # A thread that died without a word would leave a stream that waits for ever.
+            failure = AudioDeviceError(f"{self.label}: receiving failed: {error}")
+            raise
+        finally:
+            self._intake.close(failure)
+
+    def _receive(self) -> None:
+        assert self._socket is not None
+        pauses = 0
+        with self._socket as opened:
+            while not self._closing.is_set():
+                try:
+                    datagram, sender = opened.recvfrom(LARGEST_DATAGRAM)
+                except TimeoutError:
+                    pauses += 1
+                    self._receiver.pause()
+                    if pauses == SILENT_PAUSES:
+                        self._receiver.silence()
+                else:
+                    pauses = 0
+                    self._receiver.take(datagram, sender)

@@ -1,0 +1,122 @@
+"""Raw samples from standard input.
+
+A pipe can wait, so by default nothing of it is lost: when 10 s are waiting here, reading stops,
+the pipe fills up and the program at its other end waits (`ffmpeg -i talk.mp3 -f s16le - |`).
+A recorder must not wait for long, or it loses audio itself (`arecord -t raw |`): with `live` the
+pipe is always emptied at once, and what finds the buffer full is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_ser.errors import InputError
+from edge_ser.stream.capture.counters import CaptureCounters
+from edge_ser.stream.capture.intake import Intake
+from edge_ser.stream.capture.pcm import PcmDecoder
+from edge_ser.stream.options import PcmInput
+
+MOST_BYTES = 65_536
+"""Read at once; less than the buffer holds at the lowest rate."""
+
+WAIT_SECONDS = 0.5
+"""For room in the buffer, before asking whether the stream is over."""
+
+
+class PcmPipe:
+    """A `Source` that reads a file descriptor to its end.
+
+    Args:
+        samples: how the bytes are to be understood.
+        live: never let the sender wait.
+        descriptor: readable; stays open.
+
+    Raises:
+        InputError: it is a terminal.
+    """
+
+    label = "standard input"
+
+    def __init__(self, samples: PcmInput, live: bool, descriptor: int) -> None:
+        if os.isatty(descriptor):
+            raise InputError(
+                "raw samples are expected on standard input, which is a terminal",
+                "pipe them in: arecord -t raw -f S16_LE -r 16000 | edge-ser stream --pcm",
+            )
+        self.live = live
+        self._samples = samples
+        self._descriptor = descriptor
+        self._intake = Intake(samples.rate)
+        self._closing = threading.Event()
+        self._wake_reading, self._wake_writing = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="pipe", daemon=True)
+
+    @property
+    def rate(self) -> float:
+        """As the user said."""
+        return self._samples.rate
+
+    @property
+    def connected(self) -> bool:
+        """Until the pipe has ended."""
+        return self._intake.connected
+
+    @property
+    def counters(self) -> CaptureCounters:
+        """See `CaptureCounters`."""
+        return self._intake.counters
+
+    def __enter__(self) -> Self:
+        self._intake.begin(self._samples.rate)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        os.write(self._wake_writing, b"x")
+        self._thread.join()
+        os.close(self._wake_writing)
+        os.close(self._wake_reading)
+
+    def read(self) -> NDArray[np.float32] | None:
+        """Audio since the last call, a second at most; see `Source.read`."""
+        return self._intake.read()
+
+    def _run(self) -> None:
+        """The reading thread."""
+        decoder = PcmDecoder(self._samples, self.counters)
+        failure: InputError | None = None
+        try:
+            while not self._closing.is_set() and (data := self._next_bytes()):
+                self._hand_over(decoder.feed(data))
+            decoder.finish()
+        except OSError as error:
+            failure = InputError(f"standard input cannot be read: {error.strerror}")
+        finally:
+            self._intake.close(failure)
+
+    def _next_bytes(self) -> bytes:
+        """Waits for bytes; empty at the end of the pipe or of the stream."""
+        ready, _, _ = select.select([self._descriptor, self._wake_reading], [], [])
+        if self._wake_reading in ready:
+            return b""
+        return os.read(self._descriptor, MOST_BYTES)
+
+    def _hand_over(self, frames: NDArray[np.float32]) -> None:
+        if not self.live:
+            while not self._intake.wait_for_room(len(frames), WAIT_SECONDS):
+                if self._closing.is_set():
+                    return
+        self._intake.write(frames)
