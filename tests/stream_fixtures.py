@@ -129,6 +129,8 @@ class FakePortAudio(ModuleType):
     Attributes:
         devices: as `sounddevice.query_devices()` gives them.
         refused: rate -> error that opening at this rate raises; None stands for any rate.
+        refuse: asked with the settings of every opening; the error to raise, or None.
+        on_initialize: called when PortAudio is started again; may change `devices` or raise.
         signal: (frames, channels) delivered at once when a stream starts.
         overflow_blocks: how many of the delivered blocks report an input overflow.
         streams: the opened streams, oldest first.
@@ -146,7 +148,10 @@ class FakePortAudio(ModuleType):
         ]
         self.default = SimpleNamespace(device=[1, 0])
         self.refused: dict[float | None, PortAudioError] = {}
+        self.refuse: Callable[[dict[str, Any]], PortAudioError | None] = lambda _: None
         self.refused_start: PortAudioError | None = None
+        self.on_initialize: Callable[[], None] = lambda: None
+        self.initialized = True
         self.signal: NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
         self.overflow_blocks = 0
         self.vanish_after_signal = False
@@ -160,11 +165,26 @@ class FakePortAudio(ModuleType):
         """One host API."""
         return ({"name": "ALSA", "default_input_device": 1},)
 
+    def _terminate(self) -> None:
+        """As sounddevice's: an error if PortAudio does not run."""
+        if not self.initialized:
+            raise PortAudioError("PortAudio not initialized", -10000)
+        assert all(stream.closed for stream in self.streams)
+        self.initialized = False
+
+    def _initialize(self) -> None:
+        """PortAudio looks for devices."""
+        self.on_initialize()
+        self.initialized = True
+
     def InputStream(self, **settings: Any) -> Any:
         """Open a stream, unless the test refuses it."""
         for rate in (settings["samplerate"], None):
             if rate in self.refused:
                 raise self.refused[rate]
+        refusal = self.refuse(settings)
+        if refusal is not None:
+            raise refusal
         stream = FakeInputStream(self, settings)
         self.streams.append(stream)
         return stream
@@ -183,7 +203,7 @@ class FakeInputStream:
         if self.module.refused_start is not None:
             raise self.module.refused_start
         for number, at in enumerate(range(0, len(self.module.signal), FakePortAudio.BLOCK)):
-            block = self.module.signal[at : at + FakePortAudio.BLOCK]
+            block = self._in_format(self.module.signal[at : at + FakePortAudio.BLOCK])
             status = SimpleNamespace(input_overflow=number < self.module.overflow_blocks)
             self.settings["callback"](block, len(block), None, status)
         if self.module.vanish_after_signal:
@@ -192,6 +212,14 @@ class FakeInputStream:
     def close(self) -> None:
         """Remember it."""
         self.closed = True
+
+    def _in_format(self, block: NDArray[np.float32]) -> NDArray[Any]:
+        """As the sample format that was asked for."""
+        dtype = np.dtype(self.settings["dtype"])
+        if dtype == np.float32:
+            return block
+        info = np.iinfo(dtype)
+        return np.clip(block * -float(info.min), info.min, info.max).astype(dtype)
 
 
 def device(index: int, name: str, inputs: int, rate: float = 48_000.0) -> dict[str, Any]:
@@ -242,21 +270,41 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     return engine
 
 
-@dataclass(frozen=True)
 class LoopbackSound:
-    """A sound system whose microphone hears what is played into it.
+    """A sound system whose microphone hears what is played into it; started by `plug_in`.
 
     Attributes:
         environment: for subprocesses that should use it.
-        daemon: the sound server.
     """
 
-    environment: dict[str, str]
-    daemon: subprocess.Popen[bytes]
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+        self._daemon: subprocess.Popen[bytes] | None = None
+
+    def plug_in(self) -> None:
+        """Start the sound system, or start it again; returns when it takes commands."""
+        runtime = self.environment["XDG_RUNTIME_DIR"]
+        # A server that was killed leaves its socket behind, which the next one would not replace.
+        Path(runtime, "native").unlink(missing_ok=True)
+        self._daemon = subprocess.Popen(
+            [
+                *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no"),
+                *("--exit-idle-time=-1", "--disable-shm=yes", "--realtime=no"),
+                *("--high-priority=no", "--log-target=stderr"),
+                *("-L", f"module-native-protocol-unix socket={runtime}/native auth-anonymous=1"),
+                *("-L", "module-null-sink sink_name=loopback rate=48000 channels=2"),
+            ],
+            env=self.environment,
+            stderr=subprocess.PIPE,
+        )
+        _wait_for_daemon(self._daemon, self.environment)
 
     def unplug(self) -> None:
         """The sound system dies, as when a device is pulled out."""
-        self.daemon.kill()
+        if self._daemon is not None:
+            self._daemon.kill()
+            self._daemon.communicate(timeout=10)
+            self._daemon = None
 
     def play(self, path: Path) -> subprocess.Popen[bytes]:
         """Start playing a file."""
@@ -290,22 +338,12 @@ def loopback_sound(tmp_path: Path) -> Iterator[LoopbackSound]:
         "XDG_RUNTIME_DIR": str(runtime),
         "PULSE_SERVER": f"unix:{runtime}/native",
     }
-    daemon = subprocess.Popen(
-        [
-            *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
-            *("--disable-shm=yes", "--realtime=no", "--high-priority=no", "--log-target=stderr"),
-            *("-L", f"module-native-protocol-unix socket={runtime}/native auth-anonymous=1"),
-            *("-L", "module-null-sink sink_name=loopback rate=48000 channels=2"),
-        ],
-        env=environment,
-        stderr=subprocess.PIPE,
-    )
+    sound = LoopbackSound(environment)
     try:
-        _wait_for_daemon(daemon, environment)
-        yield LoopbackSound(environment, daemon)
+        sound.plug_in()
+        yield sound
     finally:
-        daemon.terminate()
-        daemon.communicate(timeout=10)
+        sound.unplug()
 
 
 def _wait_for_daemon(daemon: subprocess.Popen[bytes], environment: dict[str, str]) -> None:
