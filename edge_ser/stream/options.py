@@ -100,7 +100,7 @@ class ModelOptions:
         bundle: folder or .tar.gz; None is the one inside the package.
         expect_sha256: of a .tar.gz; another one is refused.
         engine, artefact: None takes the first engine that is installed, and its int8 model.
-        threads: of the model.
+        threads: of the model, 1 to 64.
         window, hop: seconds, 0.5 to 60 and 0.05 to 60; None takes the bundle's.
         level: "running" hears each sample once (exact, cheap); "window" computes every window
             whole with its own level, as a file of that length would be.
@@ -116,6 +116,7 @@ class ModelOptions:
     level: Literal["running", "window"] = "running"
 
     def __post_init__(self) -> None:
+        _between("a number of threads", self.threads, 1, 64)
         _between("a window", self.window, SHORTEST_SECONDS, 60, " s")
         _between("a hop", self.hop, 0.05, 60, " s")
 
