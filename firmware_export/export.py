@@ -38,7 +38,7 @@ from firmware_export import drift_gate, gates, golden, provenance
 from firmware_export.artefacts import MODEL_FILES, write_models
 from firmware_export.c_handoff import write_c
 from firmware_export.c_handoff.binaries import require_toolchain
-from firmware_export.extras import write_extra
+from firmware_export.extras import require_programs, write_extra
 from firmware_export.fit import require_fit
 from firmware_export.needs import needs_of
 from firmware_export.run_files import ReadmeValues, write_run_files
@@ -175,10 +175,11 @@ def require_possible(
 
     Raises:
         InputError: the student cannot run there.
-        EnvironmentMissing: the target's compiler is not installed.
+        EnvironmentMissing: the target's compiler, or a program of its hand-off, is not installed.
     """
     needs = needs_of(name, student)
     require_fit(needs, target)
+    require_programs(target)
     possible = dataclasses.replace(target, c=None) if needs.missing else target
     if with_binaries:
         require_toolchain(possible)

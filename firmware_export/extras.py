@@ -7,12 +7,14 @@ imported when they run: each needs packages of its own.
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_ser.bundle import Bundle
 from edge_ser.bundle.manifest import Figure
+from edge_ser.errors import EnvironmentMissing
 from firmware_export.target import Target
 
 Writer = Callable[[Bundle, Path], dict[str, Figure]]
@@ -27,6 +29,7 @@ class Extra:
         gets: what is in it, for the list of targets.
         runtime: what computes there.
         module, function: of the writer.
+        programs: it calls them; each is a Debian package of the same name.
     """
 
     folder: str
@@ -34,6 +37,7 @@ class Extra:
     runtime: str
     module: str
     function: str
+    programs: tuple[str, ...] = ()
 
     def writer(self) -> Writer:
         """The function that writes it.
@@ -73,7 +77,31 @@ EXTRAS: dict[str, Extra] = {
         "firmware_export.android",
         "write_android",
     ),
+    "browser": Extra(
+        "web",
+        "web/ (a page that works offline: microphone or file, model and runtime included)",
+        "onnxruntime-web (WebAssembly) in the browser",
+        "firmware_export.browser",
+        "write_browser",
+        programs=("npm",),
+    ),
 }
+
+
+def require_programs(target: Target) -> None:
+    """Refuse to start what cannot be finished.
+
+    Raises:
+        EnvironmentMissing: names the Debian packages.
+    """
+    programs = EXTRAS[target.extra].programs if target.extra else ()
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        names = " ".join(missing)
+        raise EnvironmentMissing(
+            f"an export for {target.name} needs {names}",
+            f"on Debian or Ubuntu: sudo apt-get install {names}",
+        )
 
 
 def write_extra(bundle: Bundle, folder: Path, target: Target) -> dict[str, Figure]:

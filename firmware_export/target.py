@@ -74,8 +74,9 @@ class Target:
         installer: whether the bundle gets `run/`, which installs the first of them.
         c: the C engine's build; None where the bundle carries none.
         chip: what has to suffice; None under an operating system.
-        emulated: devices and boards of `device-test` that run it here; empty: not verified here.
+        emulated: devices and boards of `device-test` that run it here.
         demo: runnable firmware.
+        tested: what else runs it here than `device-test`, for the list.
         extra: a hand-off of its own, a key of `extras.EXTRAS`.
         note: what else a reader of the list should know.
     """
@@ -90,6 +91,7 @@ class Target:
     emulated: tuple[str, ...] = ()
     demo: Demo | None = None
     extra: str = ""
+    tested: str = ""
     note: str = ""
 
     @property

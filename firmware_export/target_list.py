@@ -27,7 +27,7 @@ def _paragraph(target: Target) -> str:
         "gets": "; ".join(gets(target)),
         "runtime": "; ".join(runtimes(target)),
         "memory": _memory(target),
-        "verified here": ", ".join(target.emulated) or "not verified here",
+        "verified here": ", ".join(target.emulated) or target.tested or "not verified here",
         "note": target.note,
     }
     lines = [f"{target.name:<{_INDENT}}{target.title}"]

@@ -178,6 +178,12 @@ _MODELS = (
         for unit in ("u55", "u65", "u85")
     ),
     Target(name="android", title="Android 8 or later, arm64", extra="android"),
+    Target(
+        name="browser",
+        title="Web browsers with WebAssembly SIMD, online or offline",
+        extra="browser",
+        tested="Chromium, by this project's tests",
+    ),
 )
 
 TARGETS: dict[str, Target] = {

@@ -30,7 +30,7 @@ WAV2SMALL = {
 
 PROMISED = (
     "linux-x86_64 rpi rpi-armv7 rpi-zero cortex-m0plus cortex-m3 cortex-m4 cortex-m7 cortex-m33 "
-    "cortex-m55 rv32imc tflm ethos-u55 ethos-u65 ethos-u85 android"
+    "cortex-m55 rv32imc tflm ethos-u55 ethos-u65 ethos-u85 android browser"
 )
 
 

@@ -1,0 +1,101 @@
+// The microphone as blocks of mono samples at 16 kHz.
+//
+// The browser resamples where it takes an AudioContext of 16 kHz. Firefox refuses to connect a
+// microphone of another rate to one: then the context runs at its own rate and `Resampler` follows.
+
+import { Failure, microphoneFailure } from "./failure.js";
+import { Resampler } from "./resampler.js";
+
+/**
+ * @typedef {{device: string, echoCancellation: boolean, noiseSuppression: boolean,
+ *            autoGainControl: boolean}} Wishes
+ */
+
+export class Microphone {
+  /**
+   * @param {number} rate that blocks are to have
+   * @param {(block: Float32Array) => void} onBlock
+   * @param {(failure: Failure) => void} onEnd the microphone vanished or was taken away
+   */
+  constructor(rate, onBlock, onEnd) {
+    this.rate = rate;
+    this.onBlock = onBlock;
+    this.onEnd = onEnd;
+  }
+
+  /** @param {Wishes} wishes @throws {Failure} no permission, no microphone, not usable */
+  async start(wishes) {
+    try {
+      this.stream = await navigator.mediaDevices.getUserMedia({ audio: constraints(wishes) });
+      [this.track] = this.stream.getAudioTracks();
+      this.track.onended = () =>
+        this.onEnd(new Failure("the microphone was disconnected", "connect it and start again"));
+      await this.#connect();
+    } catch (error) {
+      await this.stop();
+      throw microphoneFailure(error);
+    }
+  }
+
+  /** Ends capture and lets the microphone go. */
+  async stop() {
+    if (this.track) this.track.onended = null;
+    if (this.node) this.node.port.onmessage = null;
+    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    await this.#closeContext();
+  }
+
+  /** @returns {string} the device's name, and its processing that is on */
+  describe() {
+    const settings = this.track.getSettings();
+    const on = ["echoCancellation", "noiseSuppression", "autoGainControl"].filter(
+      (name) => settings[name],
+    );
+    const how = this.resampler
+      ? `${this.context.sampleRate} Hz, resampled by this page`
+      : `${this.rate} Hz, resampled by the browser`;
+    const processing = on.length ? `the browser applies ${on.join(", ")}` : "unprocessed";
+    return `${this.track.label || "microphone"}: ${how}; ${processing}`;
+  }
+
+  async #connect() {
+    try {
+      await this.#connectAt(this.rate);
+    } catch (error) {
+      if (error.name !== "NotSupportedError") throw error;
+      await this.#closeContext();
+      await this.#connectAt(undefined);
+      this.resampler = new Resampler(this.context.sampleRate, this.rate);
+    }
+  }
+
+  async #connectAt(sampleRate) {
+    this.context = new AudioContext({ sampleRate, latencyHint: "interactive" });
+    const source = this.context.createMediaStreamSource(this.stream);
+    await this.context.audioWorklet.addModule(new URL("./capture-worklet.js", import.meta.url));
+    this.node = new AudioWorkletNode(this.context, "capture", { channelCountMode: "max" });
+    this.node.port.onmessage = ({ data }) =>
+      this.onBlock(this.resampler ? this.resampler.feed(data) : data);
+    source.connect(this.node);
+    this.node.connect(this.context.destination); // silent, but only what is heard is computed
+    await this.context.resume();
+  }
+
+  async #closeContext() {
+    if (this.context && this.context.state !== "closed") await this.context.close();
+  }
+}
+
+/** Microphones by name; the browser tells names only once it was allowed to use one. */
+export async function listMicrophones() {
+  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+  return devices.filter((device) => device.kind === "audioinput" && device.deviceId);
+}
+
+function constraints({ device, ...processing }) {
+  return {
+    channelCount: 1,
+    ...processing,
+    ...(device ? { deviceId: { exact: device } } : {}),
+  };
+}
