@@ -5,7 +5,10 @@ const SECONDS = 600;
 const LONGEST = 4_800;
 
 export class History {
-  constructor(columns) {
+  // columns: what to begin with, or null. seconds, longest: what is kept at most.
+  constructor(columns, seconds = SECONDS, longest = LONGEST) {
+    this.seconds = seconds;
+    this.longest = longest;
     this.t = columns ? columns.t.slice() : [];
     this.state = columns ? columns.state.slice() : [];
     this.reconnects = columns ? columns.reconnects.slice() : [];
@@ -27,8 +30,8 @@ export class History {
     this.state.push(reading.state);
     this.reconnects.push(reading.reconnects);
     for (const name of DIMENSIONS) this[name].push(reading[name]);
-    let old = Math.max(0, this.length - LONGEST);
-    while (this.t[old] < reading.t - SECONDS) old += 1;
+    let old = Math.max(0, this.length - this.longest);
+    while (this.t[old] < reading.t - this.seconds) old += 1;
     // In larger bites, so that hours of readings do not mean hours of moving arrays.
     if (old > 64) this.forget(old);
   }

@@ -64,8 +64,13 @@ export class Trace {
       const ago = this.seconds * (1 - tick / ticks);
       context.textAlign = tick === 0 ? "left" : tick === ticks ? "right" : "center";
       const at = LEFT + (width - LEFT - RIGHT) * (tick / ticks);
-      context.fillText(tick === ticks ? "now" : `−${duration(ago)}`, at, height - 5);
+      context.fillText(this.tickLabel(ago), at, height - 5);
     }
+  }
+
+  // Of a time that many seconds before the right border.
+  tickLabel(ago) {
+    return ago ? `−${duration(ago)}` : "now";
   }
 
   shade(context, history, first, hop, x, height, colours) {
