@@ -21,12 +21,12 @@ from typing import NoReturn
 from edge_ser import DIMENSIONS
 from edge_ser.errors import InputError
 from edge_ser.stream.capture.level import FLOOR_DBFS
+from edge_ser.stream.durations import UNITS
 
 LONGEST_TEXT = 500
 LONGEST_SECONDS = 86_400.0
 EXAMPLE = '"arousal > 0.65 for 3s", "valence < 0.3 and speech > 0.5 for 10s at most every 5m"'
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0}
 _OPERATORS = (">=", "<=", ">", "<")
 _TOKEN = re.compile(
     r"(?P<number>[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?)"
@@ -245,9 +245,9 @@ class _Parser:
     def _duration(self) -> float:
         begun = self._next
         count = self._number("a duration", 0, LONGEST_SECONDS * 1000)
-        if self._next.text not in _UNITS:
-            self._refuse("a unit of time", f"one of {', '.join(_UNITS)}, e.g. 3s or 500ms")
-        seconds = count * _UNITS[self._next.text]
+        if self._next.text not in UNITS:
+            self._refuse("a unit of time", f"one of {', '.join(UNITS)}, e.g. 3s or 500ms")
+        seconds = count * UNITS[self._next.text]
         if seconds > LONGEST_SECONDS:
             self._refuse("a duration of 24h at most", at=begun.at)
         self._index += 1
@@ -305,6 +305,6 @@ def _shown(number: float) -> str:
 
 def _duration(seconds: float) -> str:
     for unit in ("h", "m"):
-        if seconds % _UNITS[unit] == 0:
-            return f"{_shown(seconds / _UNITS[unit])}{unit}"
+        if seconds % UNITS[unit] == 0:
+            return f"{_shown(seconds / UNITS[unit])}{unit}"
     return f"{_shown(seconds)}s"

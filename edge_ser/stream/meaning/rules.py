@@ -17,6 +17,7 @@ import math
 import operator
 from collections.abc import Iterable
 
+from edge_ser.errors import InputError
 from edge_ser.stream.meaning.rule_grammar import Comparison, parse_rule
 from edge_ser.stream.options import RuleOptions
 from edge_ser.stream.reading import Event, Reading
@@ -28,6 +29,26 @@ _ROUNDING = 1e-6
 """Seconds: hops of e.g. 0.1 s do not add up exactly."""
 
 _COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+
+
+def rule_name(options: RuleOptions) -> str:
+    """The user's short name for a rule; its text when there is none."""
+    return options.name or options.when.strip()
+
+
+def check_names(rules: Iterable[RuleOptions]) -> None:
+    """Events are told apart by their names.
+
+    Raises:
+        InputError: two rules have the same.
+    """
+    seen: set[str] = set()
+    for name in map(rule_name, rules):
+        if name in seen:
+            raise InputError(
+                f"two rules are called {name!r}", "give each a name of its own with --name"
+            )
+        seen.add(name)
 
 
 class Rule:
@@ -47,7 +68,7 @@ class Rule:
 
     def __init__(self, options: RuleOptions) -> None:
         self.text = options.when.strip()
-        self.name = options.name or self.text
+        self.name = rule_name(options)
         self.active = False
         self._parsed = parse_rule(self.text)
         self._met_comparisons: set[Comparison] = set()

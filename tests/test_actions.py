@@ -1,0 +1,326 @@
+"""What events set off: programs and webhooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_ser.errors import InputError
+from edge_ser.stream.actions import actions_for
+from edge_ser.stream.actions.action import ActionFailed
+from edge_ser.stream.actions.exec import Exec, environment, split_command
+from edge_ser.stream.actions.webhook import PAUSES_SECONDS, Webhook, check_url
+from edge_ser.stream.options import RuleOptions
+from edge_ser.stream.reading import Event
+
+RULE = RuleOptions("arousal > 0.65 for 3s", name="excited")
+BEGUN = Event("arousal > 0.65 for 3s", "excited", True, 1_800_000_000.25, 12.5, 0.71, 0.0)
+
+
+def a_script(folder: Path, text: str) -> str:
+    """An executable shell script, its path as an argument."""
+    path = folder / "action script.sh"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return f"'{path}'"
+
+
+def gone(process: int) -> bool:
+    """Whether no such process runs; one that has ended and waits for its parent counts."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Give it time, not luck."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+# --- which action belongs to which rule ---
+
+
+def test_every_rule_gets_its_actions_and_they_have_names_of_their_own() -> None:
+    actions = actions_for(
+        [
+            RuleOptions("arousal > 0.6", exec="true", webhook="http://127.0.0.1:1/"),
+            RuleOptions("valence < 0.3"),
+            RuleOptions("level > -20", exec="true"),
+        ]
+    )
+    assert [action.name for action in actions] == ["exec 1", "webhook 1", "exec 3"]
+    assert not any(action.essential for action in actions)
+
+
+def test_an_action_ignores_the_events_of_other_rules(tmp_path: Path) -> None:
+    action = Exec(RULE, a_script(tmp_path, f"touch '{tmp_path}/ran'"), 1)
+    action.event(Event("valence < 0.3", "sad", True, 0.0, 0.0, 0.2, 0.0))
+    assert not (tmp_path / "ran").exists()
+    action.event(BEGUN)
+    assert (tmp_path / "ran").exists()
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    with pytest.raises(InputError, match="two rules are called 'arousal"):
+        actions_for([RuleOptions("arousal > 0.6"), RuleOptions(" arousal > 0.6 ")])
+
+
+# --- programs ---
+
+
+def test_the_program_gets_the_event_and_its_arguments_untouched(tmp_path: Path) -> None:
+    script = a_script(
+        tmp_path,
+        f"cd '{tmp_path}'\ncat > input\nenv > env\nprintf '%s|' \"$@\" > args",
+    )
+    Exec(RULE, f"{script} 'two words' $HOME '*' ';' '$(id)'", 1).event(BEGUN)
+    assert json.loads((tmp_path / "input").read_text()) == {
+        "schema": 2,
+        "type": "event",
+        "rule": "arousal > 0.65 for 3s",
+        "name": "excited",
+        "active": True,
+        "time": "2027-01-15T08:00:00.250Z",
+        "t": 12.5,
+        "value": 0.71,
+        "held_seconds": 0.0,
+    }
+    assert (tmp_path / "args").read_text() == "two words|$HOME|*|;|$(id)|"
+    lines = (tmp_path / "env").read_text().splitlines()
+    assert {line for line in lines if line.startswith("EDGE_SER_")} == {
+        "EDGE_SER_NAME=excited",
+        "EDGE_SER_RULE=arousal > 0.65 for 3s",
+        "EDGE_SER_ACTIVE=1",
+        "EDGE_SER_T=12.500",
+        "EDGE_SER_TIME=1800000000.250",
+        "EDGE_SER_VALUE=0.7100",
+        "EDGE_SER_HELD_SECONDS=0.000",
+    }
+
+
+def test_secrets_of_this_process_are_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MQTT_PASSWORD", "secret")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials")
+    passed = environment(BEGUN)
+    assert "PATH" in passed
+    assert not {"MQTT_PASSWORD", "CREDENTIALS_DIRECTORY"} & set(passed)
+
+
+def test_its_output_goes_to_the_log_short_and_harmless(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "edge_ser.stream.actions.exec")
+    script = a_script(tmp_path, "yes | head -c 1000000; printf '\\033[2Jdone\\n'; echo oops >&2")
+    Exec(RULE, script, 1).event(BEGUN)
+    (record,) = caplog.records
+    message = record.getMessage()
+    assert message.isprintable()
+    assert message.endswith("y | ?[2Jdone | oops")
+    assert len(message) < 5_000
+
+
+@pytest.mark.parametrize(("text", "words"), [("exit 3", "exit code 3"), ("kill -9 $$", "signal 9")])
+def test_a_failing_program_raises(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ActionFailed, match=words):
+        Exec(RULE, a_script(tmp_path, text), 1).event(BEGUN)
+
+
+def test_a_program_that_takes_too_long_ends_with_all_that_it_started(tmp_path: Path) -> None:
+    script = a_script(
+        tmp_path, f"trap '' TERM\nsleep 1000 &\necho $$ $! > '{tmp_path}/pids'\nsleep 1000"
+    )
+    with pytest.raises(ActionFailed, match=r"ended after 0\.5 s"):
+        Exec(RULE, script, 1, limit=0.5).event(BEGUN)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 2
+    wait_until(lambda: all(gone(pid) for pid in pids))
+
+
+def test_nothing_outlives_the_program(tmp_path: Path) -> None:
+    script = a_script(tmp_path, f"sleep 1000 &\necho $! > '{tmp_path}/pid'")
+    begun = time.monotonic()
+    Exec(RULE, script, 1).event(BEGUN)
+    assert time.monotonic() - begun < 20
+    wait_until(lambda: gone(int((tmp_path / "pid").read_text())))
+
+
+def test_no_zombie_and_no_open_pipe_is_left(tmp_path: Path) -> None:
+    action = Exec(RULE, a_script(tmp_path, "echo hello"), 1)
+    action.event(BEGUN)
+    open_before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        action.event(BEGUN)
+    assert len(os.listdir("/proc/self/fd")) == open_before
+    children = subprocess.run(
+        ["ps", "--ppid", str(os.getpid()), "-o", "stat="], capture_output=True, text=True
+    ).stdout.split()
+    assert not [state for state in children if state.startswith("Z")]
+
+
+def test_a_program_that_has_become_unusable_raises(tmp_path: Path) -> None:
+    script = a_script(tmp_path, "exit 0")
+    action = Exec(RULE, script, 1)
+    path = Path(script.strip("'"))
+    path.chmod(stat.S_IRUSR)
+    with pytest.raises(ActionFailed, match="cannot be started"):
+        action.event(BEGUN)
+
+
+def test_the_rules_text_cannot_become_a_command() -> None:
+    hostile = Event('"; rm -rf /; "', "excited", True, 0.0, 0.0, None, 0.0)
+    assert environment(hostile)["EDGE_SER_RULE"] == '"; rm -rf /; "'
+    assert environment(hostile)["EDGE_SER_VALUE"] == ""
+
+
+@pytest.mark.parametrize(
+    "command", ["", "   ", "'open", "no-such-program --x", "/etc/passwd", "a\0b"]
+)
+def test_an_unusable_command_is_refused_at_once(command: str) -> None:
+    with pytest.raises(InputError) as refused:
+        actions_for([RuleOptions("arousal > 0.6", exec=command)])
+    assert refused.value.hint
+
+
+@given(st.text(max_size=60))
+def test_hostile_commands_are_split_or_refused(command: str) -> None:
+    try:
+        assert split_command(command)
+    except InputError as refused:
+        assert refused.hint
+
+
+# --- webhooks ---
+
+
+@dataclass
+class Receiver:
+    """A web server that answers with the given statuses, then with 200."""
+
+    server: ThreadingHTTPServer
+    statuses: list[int] = field(default_factory=list)
+    got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """With something secret in its path."""
+        return f"http://127.0.0.1:{self.server.server_address[1]}/hook/secret?x=1"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """On a free port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            known.got.append((self.path, dict(self.headers), body))
+            status = known.statuses.pop(0) if known.statuses else 200
+            self.send_response(status)
+            if status in (302, 307):
+                self.send_header("Location", "file:///etc/passwd" if status == 302 else "/other")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    known = Receiver(server)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield known
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_webhook_posts_the_event_as_json(receiver: Receiver) -> None:
+    Webhook(RULE, receiver.url, 1).event(BEGUN)
+    ((path, headers, body),) = receiver.got
+    assert path == "/hook/secret?x=1"
+    assert headers["Content-Type"] == "application/json"
+    assert headers["User-Agent"].startswith("edge-ser/")
+    assert json.loads(body)["name"] == "excited"
+
+
+def test_a_failure_that_may_pass_is_tried_again(receiver: Receiver) -> None:
+    pauses: list[float] = []
+    receiver.statuses = [503, 500]
+    Webhook(RULE, receiver.url, 1, sleep=pauses.append).event(BEGUN)
+    assert len(receiver.got) == 3
+    assert pauses == list(PAUSES_SECONDS)
+
+
+@pytest.mark.parametrize(("statuses", "attempts"), [([500] * 9, 3), ([404], 1), ([401], 1)])
+def test_the_attempts_are_bounded_and_the_address_stays_secret(
+    receiver: Receiver, statuses: list[int], attempts: int
+) -> None:
+    receiver.statuses = list(statuses)
+    with pytest.raises(ActionFailed, match=f"status {statuses[0]}") as failed:
+        Webhook(RULE, receiver.url, 1, sleep=lambda _: None).event(BEGUN)
+    assert len(receiver.got) == attempts
+    assert "secret" not in str(failed.value)
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_redirects_are_not_followed(receiver: Receiver, status: int) -> None:
+    receiver.statuses = [status]
+    with pytest.raises(ActionFailed, match=f"status {status}"):
+        Webhook(RULE, receiver.url, 1).event(BEGUN)
+    assert len(receiver.got) == 1
+
+
+def test_nobody_there_is_a_failure_after_three_attempts(receiver: Receiver) -> None:
+    pauses: list[float] = []
+    url = receiver.url
+    receiver.server.shutdown()
+    receiver.server.server_close()
+    with pytest.raises(ActionFailed, match="did not take the event: Connection"):
+        Webhook(RULE, url, 1, sleep=pauses.append).event(BEGUN)
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "home.example/hook",
+        "file:///etc/passwd",
+        "ftp://home.example/",
+        "http://",
+        "http://user:secret@home.example/",
+        "https://home.example:99999/",
+        "https://[::1/",
+        "http://home.example/a b",
+        "http://home.example/\r\nX: y",
+    ],
+)
+def test_an_unusable_address_is_refused_at_once(url: str) -> None:
+    with pytest.raises(InputError) as refused:
+        actions_for([RuleOptions("arousal > 0.6", webhook=url)])
+    assert "secret" not in str(refused.value)
+
+
+@given(st.text(max_size=60) | st.text(max_size=40).map(lambda text: f"http://{text}"))
+def test_hostile_addresses_are_accepted_as_http_or_refused(url: str) -> None:
+    try:
+        parts = check_url(url)
+    except InputError:
+        return
+    assert parts.scheme in ("http", "https")
+    assert parts.hostname
