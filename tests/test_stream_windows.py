@@ -1,22 +1,15 @@
-"""Ring buffer, resampler, levels and the window scheduler."""
+"""The window scheduler."""
 
 from __future__ import annotations
 
-import sys
-import threading
-
 import numpy as np
 import pytest
-import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.errors import InputError
 from edge_ser.stream.analysis.windows import Window, WindowScheduler
-from edge_ser.stream.capture import level
-from edge_ser.stream.capture.resampler import StreamResampler
-from edge_ser.stream.capture.ring import RingBuffer
 
 RAMP: NDArray[np.float32] = np.arange(200_000, dtype=np.float32)
 
@@ -93,80 +86,3 @@ def test_the_callers_block_may_be_reused() -> None:
 def test_impossible_windows_are_refused(window: float, hop: float) -> None:
     with pytest.raises(InputError, match="not supported"):
         WindowScheduler(window, hop)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.one_of(st.integers(0, 40), st.just(-1)), max_size=40))
-def test_ring_is_a_bounded_queue(steps: list[int]) -> None:
-    """Writes of n frames and reads (-1), against a list."""
-    ring, at = RingBuffer(32, 2), 0
-    model: list[float] = []
-    for step in steps:
-        if step < 0:
-            np.testing.assert_array_equal(ring.read()[:, 0], model)
-            model = []
-            continue
-        frames = np.repeat(RAMP[at : at + step, None], 2, axis=1)
-        written = ring.write(frames)
-        assert written == min(step, 32 - len(model))
-        model += list(RAMP[at : at + written])
-        at += step
-    assert len(ring) == len(model)
-
-
-def test_ring_between_two_threads_keeps_order_and_counts_what_it_refused() -> None:
-    ring, refused = RingBuffer(1_000, 1), 0
-    heard: list[NDArray[np.float32]] = []
-    writing = threading.Event()
-    writing.set()
-
-    def write() -> None:
-        nonlocal refused
-        for at in range(0, len(RAMP), 100):
-            refused += 100 - ring.write(RAMP[at : at + 100, None])
-        writing.clear()
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        writer = threading.Thread(target=write)
-        writer.start()
-        while writing.is_set():
-            heard.append(ring.read())
-        writer.join()
-    finally:
-        sys.setswitchinterval(interval)
-    heard.append(ring.read())
-    signal = np.concatenate(heard)[:, 0]
-    assert len(signal) + refused == len(RAMP)
-    assert (np.diff(signal) > 0).all()
-
-
-@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
-def test_resampling_a_stream_equals_resampling_the_whole(rate: int) -> None:
-    random = np.random.default_rng(rate)
-    signal = random.standard_normal(rate).astype(np.float32)
-    resampler, pieces, at = StreamResampler(rate), [], 0
-    while at < len(signal):
-        size = int(random.integers(1, 3_000))
-        pieces.append(resampler.push(signal[at : at + size]))
-        at += size
-    pieces.append(resampler.push(np.zeros(0, dtype=np.float32), last=True))
-    np.testing.assert_array_equal(np.concatenate(pieces), soxr.resample(signal, rate, 16_000))
-
-
-def test_sixteen_kilohertz_needs_no_resampler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "soxr", None)
-    assert StreamResampler(16_000).push(RAMP) is RAMP
-    with pytest.raises(EnvironmentMissing, match="44100 Hz needs soxr"):
-        StreamResampler(44_100)
-
-
-def test_levels() -> None:
-    time = np.arange(16_000) / 16_000
-    sine = np.sin(2 * np.pi * 100 * time).astype(np.float32)
-    assert level.rms_dbfs(sine) == pytest.approx(-3.01, abs=0.01)
-    assert level.peak_dbfs(np.float32(0.5) * sine) == pytest.approx(-6.02, abs=0.01)
-    assert level.rms_dbfs(np.zeros(10, dtype=np.float32)) == level.FLOOR_DBFS
-    assert level.peak_dbfs(np.zeros(0, dtype=np.float32)) == level.FLOOR_DBFS
-    assert level.count_clipped(np.array([1, -1, 0.9, 32767 / 32768], dtype=np.float32)) == 3

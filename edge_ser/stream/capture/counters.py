@@ -15,7 +15,9 @@ class CaptureCounters:
         overflows: times the audio system reported that it lost input itself
             (PortAudio's input overflow, -9981); it does not say how many samples.
         clipped: samples at or beyond full scale.
-        reconnects: times the audio came back after an interruption; windows never span one.
+        reconnects: times the audio came back after an interruption.
+        gaps: places where audio is missing: reconnects, and where frames were dropped because
+            nobody took them in time; windows never span one.
         invalid: what was received and is no audio, and so was ignored: malformed or foreign
             packets, samples that are no numbers, the torn frame at the end of a pipe.
     """
@@ -25,4 +27,5 @@ class CaptureCounters:
     overflows: int = 0
     clipped: int = 0
     reconnects: int = 0
+    gaps: int = 0
     invalid: int = 0

@@ -3,11 +3,12 @@
 A segment is audio without an interruption, at one rate: from the opening of a device to its
 loss, from a sender's first packet to its silence. Each has its own ring buffer and its own
 resampler, so that nothing from before an interruption reaches what comes after it, and a block
-never spans one. `CaptureCounters.reconnects` rises with the first block after one, at the moment
-the reader gets it, not when the device came back.
+never spans one. `CaptureCounters.gaps` rises with the first block after one, at the moment the
+reader gets it, not when the device came back.
 
-The writer never waits: what finds the ring full is dropped and counted. A writer that can make
-its sender wait (a pipe) asks `wait_for_room` first.
+The writer never waits: what finds the ring full is dropped and counted, and so is what follows
+until the reader has caught up, with a gap after it: one long hole rather than many small ones. A
+writer that can make its sender wait (a pipe) asks `wait_for_room` first.
 """
 
 from __future__ import annotations
@@ -38,10 +39,18 @@ NOTHING.flags.writeable = False
 
 
 class _Segment:
-    """Uninterrupted audio at one rate, for one writer and one reader."""
+    """Uninterrupted audio at one rate, for one writer and one reader.
 
-    def __init__(self, rate: float) -> None:
+    Attributes:
+        after_loss: it begins where the reader had been too slow, not where audio came back.
+        full: something of it was dropped, and with it ends.
+        ended: nothing will be added.
+    """
+
+    def __init__(self, rate: float, after_loss: bool = False) -> None:
         self.rate = rate
+        self.after_loss = after_loss
+        self.full = False
         self.ring = RingBuffer(round(rate * RING_SECONDS))
         self.ended = False
         self.resampler: StreamResampler | None = None
@@ -81,24 +90,25 @@ class Intake:
 
     def begin(self, rate: float) -> None:
         """A segment starts; one that is open ends."""
+        self._begin(_Segment(rate))
+
+    def _begin(self, segment: _Segment) -> None:
         self.end()
-        segment = _Segment(rate)
         with self._lock:
             if len(self._waiting) >= MOST_SEGMENTS:
                 self.counters.dropped += len(self._waiting.popleft().ring)
             self._waiting.append(segment)
-        self._rate = rate
+        self._rate = segment.rate
         self._writing = segment
 
     def write(self, frames: NDArray[np.float32]) -> None:
         """Append (n, channels) float32 to the open segment: counted, mixed to mono, or dropped."""
-        segment = self._writing
-        if segment is None:
+        if self._writing is None:
             return
         self.counters.frames += len(frames)
         self.counters.clipped += count_clipped(frames)
         mono = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1)
-        self.counters.dropped += len(frames) - segment.ring.write(mono)
+        self.counters.dropped += len(frames) - self._append(mono)
 
     def fill(self, frames: int, lost: bool) -> None:
         """Append silence for audio that did not come, so that time stays true.
@@ -107,11 +117,23 @@ class Intake:
             frames: of the open segment's rate.
             lost: they were sent and are counted as dropped; False: the sender was silent.
         """
-        segment = self._writing
-        if segment is None:
+        if self._writing is None:
             return
-        written = segment.ring.write(np.zeros(frames, dtype=np.float32))
+        written = self._append(np.zeros(frames, dtype=np.float32))
         self.counters.dropped += frames if lost else frames - written
+
+    def _append(self, mono: NDArray[np.float32]) -> int:
+        """Frames of (n,) that the open segment, or the one after its gap, could take."""
+        segment = self._writing
+        assert segment is not None
+        if segment.full:
+            if len(segment.ring) > 0:
+                return 0
+            segment = _Segment(segment.rate, after_loss=True)
+            self._begin(segment)
+        written = segment.ring.write(mono)
+        segment.full = written < len(mono)
+        return written
 
     def wait_for_room(self, frames: int, seconds: float) -> bool:
         """Whether so many frames fit into the open segment, at the latest after `seconds`."""
@@ -180,7 +202,8 @@ class Intake:
                 if len(segment.ring) == 0:
                     continue  # a device that opened and gave nothing: no audio came back
                 self._reading = segment
-                self.counters.reconnects += self._heard
+                self.counters.gaps += self._heard
+                self.counters.reconnects += self._heard and not segment.after_loss
                 self._heard = True
                 return segment
         return None

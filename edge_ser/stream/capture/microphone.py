@@ -46,6 +46,10 @@ class Patience:
     first_pause: float = 0.5
     longest_pause: float = 10.0
 
+    def pause_after(self, pause: float) -> float:
+        """The pause that follows one that was in vain."""
+        return min(2 * pause, self.longest_pause)
+
 
 class Microphone:
     """A `Source` of live audio.
@@ -194,7 +198,7 @@ class Microphone:
         """Try until the device is open again or the stream is left; the pause to go on with."""
         reason = ""
         while not self._closing.wait(pause):
-            pause = min(2 * pause, self._patience.longest_pause)
+            pause = self._patience.pause_after(pause)
             try:
                 self._reopen()
             except EdgeSerError as error:

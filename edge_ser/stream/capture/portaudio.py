@@ -1,7 +1,7 @@
 """Loading PortAudio, and its error codes as sentences with a way out.
 
-Codes: portaudio.h, `PaErrorCode`. -9981 (input overflowed) is not here: a stream survives
-it and counts it.
+Codes: portaudio.h, `PaErrorCode`. A running stream survives -9981 (input overflowed) and counts
+it, see `CaptureCounters.overflows`.
 """
 
 from __future__ import annotations
@@ -13,25 +13,44 @@ from edge_ser.errors import AudioDeviceError, EdgeSerError, EnvironmentMissing
 
 _LIST = "edge-ser stream --list-devices shows the microphones; choose one with --device"
 
+_CONVERTING = (
+    "choose a device that converts: 'default', 'pulse' or 'pipewire' rather than one with 'hw:' "
+    "in its name (Raspberry Pi OS Lite: sudo apt install pipewire pipewire-alsa wireplumber). "
+)
+
 _CODES: dict[int, tuple[str, str]] = {
     -9999: (
         "the audio system refused the microphone",
-        "is it plugged in, and may this user open it (Linux: member of group 'audio')? " + _LIST,
+        "is it plugged in (arecord -l), and may this user open it (Linux: member of group "
+        "'audio', after `sudo usermod -aG audio $USER` and a new login)? " + _LIST,
     ),
-    -9998: ("the microphone does not have that many channels", _LIST),
-    -9997: (
-        "the microphone does not support the sample rate",
-        "choose a device that goes through PulseAudio, PipeWire or ALSA's 'default', which "
-        "convert rates. " + _LIST,
+    -9998: (
+        "the microphone does not have that many channels",
+        "leave --channels out, or give what the list shows. " + _LIST,
     ),
-    -9996: ("there is no such audio device any more", _LIST),
+    -9997: ("the microphone does not support the sample rate", _CONVERTING + _LIST),
+    -9996: (
+        "there is no such audio device any more",
+        "its number may have changed: name it instead of numbering it. " + _LIST,
+    ),
+    -9994: ("the microphone has no sample format that can be used", _CONVERTING + _LIST),
     -9993: ("the audio system cannot combine these devices", _LIST),
     -9988: ("the audio stream was closed underneath", "plug the microphone in and start again"),
     -9987: ("the audio device does not answer", "unplug it, plug it in again, then retry"),
+    -9986: (
+        "the audio system failed",
+        "look for the device's own words with `dmesg | tail`; a USB microphone on a weak power "
+        "supply fails like this",
+    ),
     -9985: (
         "the microphone is busy or has been unplugged",
-        "close the program that records from it (Linux: fuser -v /dev/snd/*), "
-        "or choose another with --device",
+        "close the program that records from it (Linux: fuser -v /dev/snd/*), choose 'default' "
+        "or 'pipewire', which share a microphone, or another one with --device",
+    ),
+    -9981: (
+        "the audio system lost input before it could be read",
+        "one input overflow is survived and counted; if a stream does not start because of it, "
+        "the machine is overloaded",
     ),
 }
 
