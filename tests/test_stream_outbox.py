@@ -14,7 +14,7 @@ from stream_fixtures import INFO, KeepingSink, sample_reading
 from test_stream_sinks import SUMMARY, a_meter
 
 from edge_ser.stream import outbox as outbox_module
-from edge_ser.stream.outbox import Outbox
+from edge_ser.stream.outbox import Outbox, close_all
 from edge_ser.stream.protocols import Sink
 from edge_ser.stream.reading import Event, Reading
 
@@ -77,7 +77,7 @@ def test_everything_arrives_in_order_and_the_newest_meter_only() -> None:
         outbox.put(sample_reading(t=float(t)))
     outbox.put(EVENT)
     sink.open.set()
-    outbox.finish(SUMMARY)
+    close_all([outbox], SUMMARY)
     assert [reading.t for reading in sink.readings] == [0, 1, 2, 3]
     assert [meter.seconds for meter in sink.meters] == [3.0]
     assert (sink.infos, sink.events, sink.summaries) == ([INFO], [EVENT], [SUMMARY])
@@ -97,7 +97,7 @@ def test_a_live_stream_never_waits_and_counts_every_loss(
         outbox.put(sample_reading(t=float(t)))
     assert outbox.delivery.waiting <= capacity
     sink.open.set()
-    outbox.finish(SUMMARY)
+    close_all([outbox], SUMMARY)
     delivery = outbox.delivery
     assert delivery.sent == len(sink.readings) + len(sink.events)
     assert delivery.sent + delivery.lost == 1 + readings + events
@@ -117,7 +117,7 @@ def test_a_file_waits_for_a_slow_sink_and_loses_nothing() -> None:
     assert waiting.is_alive()
     sink.open.set()
     waiting.join(20)
-    outbox.finish(SUMMARY)
+    close_all([outbox], SUMMARY)
     assert [reading.t for reading in sink.readings] == [0, 1, 2, 3]
     assert outbox.delivery.lost == 0
 
@@ -132,7 +132,7 @@ def test_a_request_to_stop_ends_the_waiting_of_a_file(monkeypatch: pytest.Monkey
         assert sink.entered.wait(20)
     requested.set()
     outbox.put(sample_reading(t=3.0))
-    outbox.finish(SUMMARY)
+    close_all([outbox], SUMMARY)
     assert outbox.delivery.lost == 3
     sink.open.set()
 
@@ -147,7 +147,7 @@ def test_a_failing_sink_is_counted_logged_once_and_called_again(
         outbox.start(INFO)
         for t in range(4):
             outbox.put(sample_reading(t=float(t)))
-        outbox.finish(SUMMARY)
+        close_all([outbox], SUMMARY)
     delivery = outbox.delivery
     assert (delivery.sent, delivery.lost, delivery.failures) == (2, 2, 2)
     assert delivery.error == ""
@@ -173,7 +173,7 @@ def test_an_essential_sink_that_fails_is_the_streams_failure() -> None:
     eventually(lambda: outbox.failure is broken)
     for t in range(5):  # nothing waits for it any more
         outbox.put(sample_reading(t=float(t)))
-    outbox.finish(SUMMARY)
+    close_all([outbox], SUMMARY)
     assert outbox.delivery.lost == 6
 
 
@@ -181,8 +181,11 @@ def test_a_sink_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(outbox_module, "FAREWELL_SECONDS", 0.2)
     sink, outbox = stuck(live=True, capacity=8)
     outbox.put(sample_reading(t=1.0))
+    others = [stuck(live=True, capacity=8) for _ in range(20)]
     begun = time.monotonic()
-    outbox.finish(SUMMARY)
-    assert time.monotonic() - begun < 10
+    close_all([outbox, *(other for _, other in others)], SUMMARY)
+    assert time.monotonic() - begun < 3  # one farewell for all of them
     assert outbox.delivery.lost == 1
+    for gate, _ in others:
+        gate.open.set()
     sink.open.set()

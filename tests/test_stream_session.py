@@ -317,7 +317,7 @@ class Interrupted(LiveBlocks):
         """The next block."""
         self.reads += 1
         if self.reads == 4:
-            self.counters.reconnects = 1
+            self.counters.reconnects = self.counters.gaps = 1
         return super().read()
 
 

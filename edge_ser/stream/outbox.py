@@ -7,7 +7,6 @@ was lost is counted, per sink. Of meters only the newest is kept: they are state
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -103,14 +102,20 @@ class Outbox:
             self._queue.append(message)
             self._changed.notify_all()
 
-    def finish(self, summary: Summary) -> None:
-        """Let the sink take what waits, then its summary; what it does not take in time is lost."""
-        deadline = time.monotonic() + FAREWELL_SECONDS
+    def close(self, summary: Summary) -> None:
+        """The last message: what waits is still delivered, then the summary."""
         with self._changed:
             self._summary, self._closing = summary, True
             self._changed.notify_all()
+
+    def join(self, deadline: float) -> None:
+        """Wait for the sink to take what is left; what it does not take in time is lost.
+
+        Args:
+            deadline: of `time.monotonic`, for a stream that cannot wait.
+        """
         while self._thread.is_alive():
-            self._thread.join(_POLL_SECONDS)
+            self._thread.join(_POLL_SECONDS / 5)
             if self._hurried and time.monotonic() > deadline:
                 break
         with self._changed:
@@ -188,7 +193,9 @@ class Outbox:
 
 
 def close_all(outboxes: list[Outbox], summary: Summary) -> None:
-    """Finish every one, even if one of them raises."""
-    with contextlib.ExitStack() as stack:
-        for outbox in outboxes:
-            stack.callback(outbox.finish, summary)
+    """Finish all of them, within one deadline."""
+    for outbox in outboxes:
+        outbox.close(summary)
+    deadline = time.monotonic() + FAREWELL_SECONDS
+    for outbox in outboxes:
+        outbox.join(deadline)

@@ -84,7 +84,7 @@ class Session:
         self._clock = clock
         self._received = 0
         self._covered = 0
-        self._reconnects = 0
+        self._gaps = self._reconnects = 0
         self._connected = True
         self._windows = self._partial = self._speech = self._uncertain = 0
         self._times: deque[float] = deque(maxlen=TIMES_KEPT)
@@ -147,11 +147,15 @@ class Session:
             self._connected = self._source.connected
             if not self._connected:
                 _log.warning("%s: no audio arrives; waiting for it", self._source.label)
-        reconnects = self._source.counters.reconnects
-        if reconnects != self._reconnects:
-            self._reconnects = reconnects
+        counters = self._source.counters
+        if counters.gaps != self._gaps:
+            self._gaps = counters.gaps
             self._analyser.reset()
             self._interpreter.reset()
+            if counters.reconnects == self._reconnects:
+                _log.warning("%s: frames were dropped, the machine is busy", self._source.label)
+        if counters.reconnects != self._reconnects:
+            self._reconnects = counters.reconnects
             _log.info("%s: audio arrives again", self._source.label)
 
     def _take(self, samples: NDArray[np.float32]) -> None:
