@@ -29,7 +29,7 @@ GENERATOR = "firmware_export.c_engine"
 _ALIGNMENT = 64
 
 
-class _Result(ctypes.Structure):
+class Result(ctypes.Structure):
     """edge_ser_result of edge_ser.h."""
 
     _fields_ = (
@@ -78,7 +78,7 @@ def to_pcm(audio: NDArray[np.floating]) -> NDArray[np.int16]:
 
 
 def load_c(bundle: Bundle, name: str, version: str, artefact: str, kernels: Kernels) -> CEngine:
-    """Generate, build (or take from the cache) and load the engine of a bundle.
+    """Load the engine of a bundle for clips.
 
     Args:
         bundle: open; its int8 backbone is used.
@@ -92,6 +92,24 @@ def load_c(bundle: Bundle, name: str, version: str, artefact: str, kernels: Kern
         InputError: a backbone that the engine cannot run.
     """
     start = time.perf_counter()
+    library = build_engine(bundle, kernels, window_seconds=None)
+    memory, handle = new_engine(library)
+    seconds = time.perf_counter() - start
+    return CEngine(name, version, artefact, kernels, seconds, library, memory, handle)
+
+
+def build_engine(bundle: Bundle, kernels: Kernels, **options: float | None) -> Any:
+    """The library of a bundle, built or from the cache, its functions declared.
+
+    Args:
+        bundle: open; its int8 backbone is used.
+        kernels: see `load_c`.
+        options: window of the readings, as in the generator's `SourceOptions`.
+
+    Raises:
+        EnvironmentMissing: no compiler, or the generator's packages are not installed.
+        InputError: a backbone that the engine cannot run, or a window that cannot be cut.
+    """
     try:
         generator: Any = importlib.import_module(GENERATOR)
     except ImportError as error:
@@ -99,15 +117,12 @@ def load_c(bundle: Bundle, name: str, version: str, artefact: str, kernels: Kern
             f"the engine c is written by a module that does not load: {error}",
             "pip install 'edge-ser[c]'",
         ) from error
-    options = generator.SourceOptions(layout="simd", window_seconds=None)
+    chosen = generator.SourceOptions(layout="simd", **options)
     defines = ["-DES_KERNEL_PLAIN"] if kernels == "reference" else []
     with tempfile.TemporaryDirectory(prefix="edge-ser-c-") as scratch:
         folder = Path(scratch)
-        files = generator.write_sources(bundle, folder, options)
-        library = declare(ctypes.CDLL(str(build_library(folder, files, defines))))
-    memory, handle = new_engine(library)
-    seconds = time.perf_counter() - start
-    return CEngine(name, version, artefact, kernels, seconds, library, memory, handle)
+        files = generator.write_sources(bundle, folder, chosen)
+        return declare(ctypes.CDLL(str(build_library(folder, files, defines))))
 
 
 def declare(library: Any) -> Any:
@@ -121,7 +136,7 @@ def declare(library: Any) -> Any:
         "edge_ser_push": (None, (handle, samples, size)),
         "edge_ser_finish": (None, (handle,)),
         "edge_ser_set_level": (None, (handle, ctypes.c_float, ctypes.c_float)),
-        "edge_ser_get_result": (_Result, (handle,)),
+        "edge_ser_get_result": (Result, (handle,)),
         "edge_ser_version": (ctypes.c_char_p, ()),
         "edge_ser_model_sha256": (ctypes.c_char_p, ()),
         "edge_ser_kernels": (ctypes.c_char_p, ()),

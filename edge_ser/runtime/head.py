@@ -22,7 +22,12 @@ def pooled_head(
     Returns:
         (3,) arousal, dominance, valence.
     """
-    return apply_head(PartialPool.of(_flat(values), _flat(scores)).pooled(), head)
+    return apply_head(pool(values, scores).pooled(), head)
+
+
+def pool(values: NDArray[np.floating], scores: NDArray[np.floating]) -> PartialPool:
+    """Partial sums of a stretch of outputs, each (frames, bands, channels) float."""
+    return PartialPool.of(_flat(values), _flat(scores))
 
 
 def pool_quantised(
@@ -37,9 +42,7 @@ def pool_quantised(
         values, scores: (frames, bands, channels) int8.
         values_code, scores_code: how to read them.
     """
-    return PartialPool.of(
-        _flat(_dequantise(values, values_code)), _flat(_dequantise(scores, scores_code))
-    )
+    return pool(_dequantise(values, values_code), _dequantise(scores, scores_code))
 
 
 def apply_head(pooled: NDArray[np.float64], head: Head) -> NDArray[np.float64]:

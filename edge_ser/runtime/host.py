@@ -1,4 +1,4 @@
-"""The host route: numpy front-end, int8 backbone on TFLite, numpy pooled head.
+"""The host route: numpy front-end, int8 backbone on a runtime, numpy pooled head.
 
 Takes clips of any length, block by block: the working memory is a block's, and merging the
 blocks' sums gives what one pass over the clip gives.
@@ -25,22 +25,22 @@ from edge_ser.runtime.interpreter import TfliteModel
 from edge_ser.runtime.partial import PartialPool
 from edge_ser.runtime.tables import BackboneTables, read_tables
 
-__all__ = ["BACKBONE", "HostEngine", "load_host", "pooled_head", "quantise"]
+__all__ = ["BACKBONE", "BackboneEngine", "HostEngine", "load_host", "pooled_head", "quantise"]
 
 BACKBONE = "backbone.int8.tflite"
 
 
 @dataclass(frozen=True)
-class HostEngine:
-    """An `Engine` around `backbone.int8.tflite`."""
+class BackboneEngine:
+    """An `Engine` around an int8 backbone, whichever runtime has it."""
 
     name: str
     version: str
     kernels: Kernels
     load_seconds: float
-    model: TfliteModel
+    backbone: Backbone
     tables: BackboneTables
-    artefact: str = BACKBONE
+    artefact: str
 
     def predict(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Engine.predict`."""
@@ -51,10 +51,17 @@ class HostEngine:
         pool = pool_in_blocks(self.backbone, features, self.tables.receptive_radius)
         return apply_head(pool.pooled(), self.tables.head).astype(np.float32)
 
+
+@dataclass(frozen=True)
+class HostEngine(BackboneEngine):
+    """On one of the TFLite packages."""
+
+    backbone: TfliteBackbone
+
     @property
-    def backbone(self) -> TfliteBackbone:
-        """What runs between the front-end and the head."""
-        return TfliteBackbone(self.model, self.tables)
+    def model(self) -> TfliteModel:
+        """The interpreter: int8 log-mel in, int8 values and scores out."""
+        return self.backbone.model
 
 
 def pool_in_blocks(backbone: Backbone, features: NDArray[np.float32], radius: int) -> PartialPool:
@@ -93,6 +100,7 @@ def load_host(
         version=version,
         kernels=kernels,
         load_seconds=time.perf_counter() - start,
-        model=model,
+        backbone=TfliteBackbone(model, tables),
         tables=tables,
+        artefact=BACKBONE,
     )

@@ -41,19 +41,33 @@ class OnnxEngine:
 def load_onnx(
     bundle: Bundle, engine: str, version: str, artefact: str, threads: int, kernels: Kernels
 ) -> OnnxEngine:
-    """An ONNX file of a bundle on the CPU.
+    """A waveform ONNX file of a bundle on the CPU.
 
     Raises:
         BundleRefused: not in it, or not what the manifest says.
         InputError: reference kernels asked for; ONNX Runtime has none.
     """
+    start = time.perf_counter()
+    session = open_session(bundle, artefact, threads, kernels)
+    return OnnxEngine(
+        name=engine,
+        version=version,
+        artefact=artefact,
+        kernels=kernels,
+        session=session,
+        input_name=session.get_inputs()[0].name,
+        load_seconds=time.perf_counter() - start,
+    )
+
+
+def open_session(bundle: Bundle, artefact: str, threads: int, kernels: Kernels) -> Any:
+    """A session on an ONNX file of a bundle, its tensors checked; errors as of `load_onnx`."""
     import onnxruntime
 
     if kernels == "reference":
         raise InputError(
             "onnxruntime has no reference kernels", "use the engine litert for kernels=reference"
         )
-    start = time.perf_counter()
     content = bundle.read(artefact)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -68,15 +82,7 @@ def load_onnx(
     info = bundle.manifest.models[artefact]
     _check(artefact, session.get_inputs(), info.inputs)
     _check(artefact, session.get_outputs(), info.outputs)
-    return OnnxEngine(
-        name=engine,
-        version=version,
-        artefact=artefact,
-        kernels=kernels,
-        session=session,
-        input_name=session.get_inputs()[0].name,
-        load_seconds=time.perf_counter() - start,
-    )
+    return session
 
 
 def _check(artefact: str, nodes: list[Any], announced: tuple[TensorInfo, ...]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edge_ser.bundle.reader import Bundle
 from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.runtime.availability import ENGINE_ORDER, EngineStatus, engine_status
 from edge_ser.runtime.c import load_c
 from edge_ser.runtime.engine import Engine, Kernels
-from edge_ser.runtime.host import BACKBONE, load_host
+from edge_ser.runtime.host import BACKBONE, BackboneEngine, load_host
 from edge_ser.runtime.hybrid import load_hybrid
 from edge_ser.runtime.interpreter import INTERPRETER_MODULES
 from edge_ser.runtime.onnx import INT8_ONNX, load_onnx
+from edge_ser.runtime.onnx_backbone import BACKBONE_ONNX, load_onnx_backbone
 
 _LARGEST_THREADS = 64
 
@@ -38,20 +41,49 @@ def load_engine(
         EnvironmentMissing: the runtime is not installed or does not work.
         BundleRefused: the model is not what the manifest says.
     """
+    status, chosen = choose(bundle, name, artefact, threads, kernels)
+    if status.name == "c":
+        return load_c(bundle, status.name, status.version, chosen, kernels)
+    if chosen in (BACKBONE, BACKBONE_ONNX):
+        return load_backbone(bundle, status, threads, kernels)
+    if status.name == "onnxruntime":
+        return load_onnx(bundle, status.name, status.version, chosen, threads, kernels)
+    return load_hybrid(bundle, status.name, status.version, chosen, threads, kernels)
+
+
+def load_backbone(
+    bundle: Bundle, status: EngineStatus, threads: int, kernels: Kernels
+) -> BackboneEngine:
+    """The backbone of a bundle on a runtime that `choose` has chosen for it, not c."""
+    load = load_onnx_backbone if status.name == "onnxruntime" else load_host
+    return load(bundle, status.name, status.version, threads, kernels)
+
+
+def choose(
+    bundle: Bundle,
+    name: str | None,
+    artefact: str | None,
+    threads: int,
+    kernels: Kernels,
+    default: Callable[[str], str] | None = None,
+) -> tuple[EngineStatus, str]:
+    """The runtime and the artefact that `load_engine` loads; arguments and errors are its.
+
+    Args:
+        default: engine -> the artefact that it takes when none is named.
+    """
     if not 1 <= threads <= _LARGEST_THREADS:
         raise InputError(f"{threads} threads are not supported", f"use 1 to {_LARGEST_THREADS}")
     if kernels not in ("default", "reference"):
         raise InputError(f"no kernels {kernels!r}", "use 'default' or 'reference'")
-    status = _named(name) if name is not None else _first_usable(bundle, artefact)
-    chosen = artefact or default_artefact(status.name)
+
+    def wanted(engine: str) -> str:
+        return artefact or (default or default_artefact)(engine)
+
+    status = _named(name) if name is not None else _first_usable(bundle, wanted)
+    chosen = wanted(status.name)
     _check_pair(bundle, status.name, chosen)
-    if status.name == "c":
-        return load_c(bundle, status.name, status.version, chosen, kernels)
-    if status.name == "onnxruntime":
-        return load_onnx(bundle, status.name, status.version, chosen, threads, kernels)
-    if chosen == BACKBONE:
-        return load_host(bundle, status.name, status.version, threads, kernels)
-    return load_hybrid(bundle, status.name, status.version, chosen, threads, kernels)
+    return status, chosen
 
 
 def default_artefact(engine: str) -> str:
@@ -61,6 +93,11 @@ def default_artefact(engine: str) -> str:
     takes beyond the runtime's floor (`edge-ser bench`), and all lengths go the same way.
     """
     return INT8_ONNX if engine == "onnxruntime" else BACKBONE
+
+
+def backbone_artefact(engine: str) -> str:
+    """The backbone that an engine takes."""
+    return BACKBONE_ONNX if engine == "onnxruntime" else BACKBONE
 
 
 def runs(engine: str, artefact: str) -> bool:
@@ -79,11 +116,10 @@ def _named(name: str) -> EngineStatus:
     return status
 
 
-def _first_usable(bundle: Bundle, artefact: str | None) -> EngineStatus:
+def _first_usable(bundle: Bundle, wanted: Callable[[str], str]) -> EngineStatus:
     reasons = []
     for name in ENGINE_ORDER:
-        wanted = artefact or default_artefact(name)
-        if wanted not in bundle.manifest.models or not runs(name, wanted):
+        if wanted(name) not in bundle.manifest.models or not runs(name, wanted(name)):
             reasons.append(f"{name}: the bundle has no model for it")
             continue
         status = engine_status(name)
@@ -98,6 +134,11 @@ def _first_usable(bundle: Bundle, artefact: str | None) -> EngineStatus:
 
 def _check_pair(bundle: Bundle, engine: str, artefact: str) -> None:
     models = bundle.manifest.models
+    if artefact == BACKBONE_ONNX and artefact not in models:
+        raise InputError(
+            f"the bundle has no {BACKBONE_ONNX}: an earlier version exported it",
+            "use the engine litert, or export the bundle again",
+        )
     if artefact not in models:
         raise InputError(
             f"the bundle has no model {artefact}", f"it has: {', '.join(sorted(models))}"

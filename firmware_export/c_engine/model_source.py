@@ -28,12 +28,15 @@ class Window:
     """What a reading covers.
 
     Attributes:
-        block_frames: backbone output frames of a block; a reading comes with each.
+        block_rows: log-mel rows of a block; a reading comes with each. An output frame belongs to
+            the block of the first row under its stride, so blocks of an odd number differ by one.
+        time_stride: log-mel rows per output frame.
         blocks: of a window.
         first_blocks: blocks before the first reading.
     """
 
-    block_frames: int
+    block_rows: int
+    time_stride: int
     blocks: int
     first_blocks: int
 
@@ -44,28 +47,33 @@ class Window:
         """From seconds.
 
         Args:
-            spec: gives the frames per second.
-            time_stride: log-mel frames per output frame.
+            spec: gives the rows per second.
+            time_stride: log-mel rows per output frame.
             window, block, first: seconds of a window, of a block, before the first reading.
 
         Raises:
-            InputError: a block is not a whole number of frames, or a window of blocks.
+            InputError: a block is not a whole number of rows, or a window of blocks.
         """
-        frames = block * spec.sample_rate / (spec.hop * time_stride)
+        rows = block * spec.sample_rate / spec.hop
         blocks, firsts = window / block, first / block
-        whole = (frames, blocks, firsts)
+        whole = (rows, blocks, firsts)
         if any(abs(number - round(number)) > 1e-6 or round(number) < 1 for number in whole):
-            step = spec.hop * time_stride / SAMPLE_RATE
+            step = spec.hop / SAMPLE_RATE
             raise InputError(
                 f"a window of {window:g} s in blocks of {block:g} s cannot be cut",
                 f"a block is a multiple of {step * 1000:g} ms, a window of blocks",
             )
-        return cls(round(frames), round(blocks), round(firsts))
+        if rows < time_stride:
+            raise InputError(
+                f"a block of {block:g} s holds no output frame",
+                f"give {time_stride * spec.hop / SAMPLE_RATE:g} s or more",
+            )
+        return cls(round(rows), time_stride, round(blocks), round(firsts))
 
     @classmethod
     def whole_signal(cls) -> Window:
-        """One block without end: the reading comes with edge_ser_finish."""
-        return cls(block_frames=0xFFFFFFFF, blocks=1, first_blocks=1)
+        """One block without end, whatever the stride: the reading comes with edge_ser_finish."""
+        return cls(block_rows=0xFFFFFFFF, time_stride=1, blocks=1, first_blocks=1)
 
 
 @dataclass(frozen=True)
@@ -149,7 +157,8 @@ def _header(
         "ES_HEAD_WIDTH": width,
         "ES_VALUES_SCALE": float_literal(tables.values.scale),
         "ES_VALUES_ZERO": tables.values.zero_point,
-        "ES_BLOCK_FRAMES": f"UINT32_C({window.block_frames})",
+        "ES_TIME_STRIDE": f"UINT32_C({window.time_stride})",
+        "ES_BLOCK_ROWS": f"UINT32_C({window.block_rows})",
         "ES_WINDOW_BLOCKS": window.blocks,
         "ES_FIRST_BLOCKS": window.first_blocks,
         **fixed_tables(spec, tables.input, front).macros(),

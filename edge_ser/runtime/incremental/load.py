@@ -5,11 +5,13 @@ from __future__ import annotations
 from edge_ser.bundle.reader import Bundle
 from edge_ser.errors import InputError
 from edge_ser.runtime.engine import Kernels
-from edge_ser.runtime.host import BACKBONE, HostEngine
+from edge_ser.runtime.host import BACKBONE
+from edge_ser.runtime.incremental.c import CIncremental
 from edge_ser.runtime.incremental.engine import IncrementalEngine
 from edge_ser.runtime.incremental.host import HostIncremental
 from edge_ser.runtime.incremental.windows import Windows
-from edge_ser.runtime.selection import load_engine
+from edge_ser.runtime.onnx_backbone import BACKBONE_ONNX
+from edge_ser.runtime.selection import backbone_artefact, choose, load_backbone
 
 
 def load_incremental(
@@ -38,9 +40,15 @@ def load_incremental(
     windows = Windows.of(
         window_seconds, hop_seconds, manifest.frontend.hop, manifest.student.time_stride
     )
-    engine = load_engine(bundle, name, artefact or BACKBONE, threads, kernels)
-    if not isinstance(engine, HostEngine):
-        raise InputError(f"{engine.name} has no incremental inference", "use the engine litert")
+    status, chosen = choose(bundle, name, artefact, threads, kernels, backbone_artefact)
+    if chosen not in (BACKBONE, BACKBONE_ONNX):
+        raise InputError(
+            f"{chosen} computes whole clips only",
+            f"incremental inference takes {backbone_artefact(status.name)}",
+        )
+    if status.name == "c":
+        return CIncremental(bundle, status.name, status.version, chosen, kernels, windows)
+    engine = load_backbone(bundle, status, threads, kernels)
     return HostIncremental(
         engine.name,
         engine.version,

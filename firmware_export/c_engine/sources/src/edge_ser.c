@@ -27,7 +27,7 @@ void edge_ser_reset(edge_ser *engine)
     es_backbone_reset(&engine->backbone);
     memset(engine->blocks, 0, sizeof engine->blocks);
     memset(&engine->result, 0, sizeof engine->result);
-    engine->block_frames = 0;
+    engine->block_rows = 0;
     engine->finished = false;
 }
 
@@ -61,18 +61,29 @@ static void read_window(edge_ser *engine)
     engine->result.arousal = adv[0];
     engine->result.dominance = adv[1];
     engine->result.valence = adv[2];
+    engine->result.ready = true;
+    if (engine->observe_reading != NULL) {
+        engine->observe_reading(engine->observer_context, &engine->result);
+    }
 }
 
-/* The next block takes the slot of the oldest one. */
+static es_sums *current_block(edge_ser *engine)
+{
+    return &engine->blocks[engine->result.blocks % ES_WINDOW_BLOCKS];
+}
+
+/* A block that is shorter than a stride of rows has no output frame yet. */
+static bool block_is_empty(const edge_ser *engine)
+{
+    return engine->block_rows < ES_TIME_STRIDE;
+}
+
 static void complete_block(edge_ser *engine)
 {
     engine->result.blocks++;
-    engine->block_frames = 0;
-    engine->result.ready = engine->finished || engine->result.blocks >= ES_FIRST_BLOCKS;
-    if (engine->result.ready) {
+    if (engine->result.blocks >= ES_FIRST_BLOCKS) {
         read_window(engine);
     }
-    es_sums_reset(&engine->blocks[engine->result.blocks % ES_WINDOW_BLOCKS]);
 }
 
 /* Observers get int8 codes, however wide they are stored. */
@@ -92,9 +103,13 @@ static void take_frame(void *context, const es_act *values, const es_act *scores
     if (engine->observe_outputs != NULL) {
         observe_outputs(engine, values, scores);
     }
-    es_sums_add_frame(&engine->blocks[engine->result.blocks % ES_WINDOW_BLOCKS], values, scores);
-    engine->block_frames++;
-    if (engine->block_frames == ES_BLOCK_FRAMES) {
+    if (block_is_empty(engine)) {
+        es_sums_reset(current_block(engine)); /* it takes the slot of the oldest one */
+    }
+    es_sums_add_frame(current_block(engine), values, scores);
+    engine->block_rows += ES_TIME_STRIDE;
+    if (engine->block_rows >= ES_BLOCK_ROWS) {
+        engine->block_rows -= ES_BLOCK_ROWS;
         complete_block(engine);
     }
 }
@@ -125,8 +140,11 @@ void edge_ser_finish(edge_ser *engine)
     }
     engine->finished = true;
     es_backbone_finish(&engine->backbone, take_frame, engine);
-    if (engine->block_frames > 0) {
-        complete_block(engine);
+    if (!block_is_empty(engine)) {
+        engine->result.blocks++;
+        read_window(engine);
+    } else if (engine->result.blocks > 0 && !engine->result.ready) {
+        read_window(engine);
     }
 }
 
@@ -136,6 +154,11 @@ void es_set_observer(edge_ser *engine, es_codes_observer codes, es_outputs_obser
     engine->observe_codes = codes;
     engine->observe_outputs = outputs;
     engine->observer_context = context;
+}
+
+void es_set_reading_observer(edge_ser *engine, es_reading_observer reading)
+{
+    engine->observe_reading = reading;
 }
 
 const char *edge_ser_version(void)
