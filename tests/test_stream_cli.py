@@ -134,7 +134,7 @@ def test_no_portaudio_library_is_exit_code_3(
         ["--min-speech", "1.5"],
         ["--min-confidence", "-0.1"],
         ["--smooth", "soon"],
-        ["--baseline", "1s"],
+        ["--baseline", "5"],
         ["--on", "happiness > 0.5"],
         ["--on", "arousal > 0.5 for ages"],
         ["--web", "0.0.0.0:8765"],

@@ -18,9 +18,8 @@ from edge_ser.stream.analysis.inference import InlineInference, NewestFirstInfer
 from edge_ser.stream.analysis.window_analyser import WindowAnalyser
 from edge_ser.stream.analysis.windows import WindowScheduler
 from edge_ser.stream.meaning.baseline import Baseline
-from edge_ser.stream.meaning.confidence import load_confidence
 from edge_ser.stream.meaning.detector import load_detector
-from edge_ser.stream.meaning.interpret import Interpreter
+from edge_ser.stream.meaning.interpret import Interpreter, Judge
 from edge_ser.stream.meaning.smoothing import Smoother
 from edge_ser.stream.meaning.track import SoundTrack
 from edge_ser.stream.options import MeaningOptions, ModelOptions, OutputOptions, StreamOptions
@@ -80,12 +79,18 @@ def interpreter_of(options: MeaningOptions, bundle: Bundle) -> Interpreter:
     """
     return Interpreter(
         SoundTrack(load_detector(options.vad)),
-        confidence=load_confidence(bundle) if options.confidence else None,
+        confidence=_judge_of(bundle) if options.confidence else None,
         min_speech=options.min_speech,
         min_confidence=options.min_confidence,
         smoother=None if options.smooth is None else Smoother(options.smooth),
         baseline=None if options.baseline is None else Baseline(options.baseline),
     )
+
+
+def _judge_of(bundle: Bundle) -> Judge | None:
+    from edge_ser.stream.meaning.confidence import load_confidence
+
+    return load_confidence(bundle)
 
 
 def shows_dashboard(options: OutputOptions, live: bool) -> bool:

@@ -7,13 +7,13 @@ only what is reported is smoothed and learned as the speaker's baseline.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser import SAMPLE_RATE
 from edge_ser.stream.meaning.baseline import Baseline
-from edge_ser.stream.meaning.confidence import Confidence
 from edge_ser.stream.meaning.smoothing import Smoother
 from edge_ser.stream.meaning.track import SoundTrack
 from edge_ser.stream.protocols import Analysed
@@ -39,6 +39,13 @@ class Meaning:
     speech_share: float | None
 
 
+class Judge(Protocol):
+    """Says how much the values of a window can be trusted."""
+
+    def of(self, window: Analysed, track: SoundTrack) -> NDArray[np.float64]:
+        """(3,) 0..1; `track` has heard the window."""
+
+
 class Interpreter:
     """Decides, window by window.
 
@@ -53,7 +60,7 @@ class Interpreter:
     def __init__(
         self,
         track: SoundTrack,
-        confidence: Confidence | None = None,
+        confidence: Judge | None = None,
         min_speech: float = 0.0,
         min_confidence: float | None = None,
         smoother: Smoother | None = None,
