@@ -14,6 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import edge_ser.stream.web
 from edge_ser import SAMPLE_RATE
 from edge_ser.bundle import Bundle
 from edge_ser.bundle.golden_key import GoldenKey
@@ -24,10 +25,24 @@ from firmware_export.browser import runtime
 from firmware_export.targets import INT8_ONNX
 
 FOLDER = "web"
+SHARED = (
+    "drawing.js",
+    "history.js",
+    "icon-192.png",
+    "icon-512.png",
+    "icon.svg",
+    "page.css",
+    "panels.js",
+    "plane.js",
+    "trace.js",
+)
+"""Of the live page that `edge-ser stream` serves: the same look and drawings."""
+
 SITE_SCHEMA = 1
 
 _HERE = Path(__file__).parent
 _PAGES = _HERE / "pages"
+_LIVE_PAGES = Path(edge_ser.stream.web.__file__).parent / "pages"
 _README = "README.md"
 _SERVICE_WORKER = "service-worker.js"
 _UNSTORED = (_README, _SERVICE_WORKER)
@@ -73,8 +88,9 @@ def write_browser(bundle: Bundle, folder: Path) -> dict[str, Figure]:
 
 def page_files() -> dict[str, bytes]:
     """Path in the page -> contents of the files that are the same in every export."""
+    shared = {name: (_LIVE_PAGES / name).read_bytes() for name in SHARED}
     own = {path.name: path.read_bytes() for path in _PAGES.iterdir() if path.is_file()}
-    return dict(sorted(own.items()))
+    return dict(sorted((shared | own).items()))
 
 
 def _require_model(manifest: Manifest) -> None:

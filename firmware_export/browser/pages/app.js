@@ -14,6 +14,7 @@ import { requireBrowser } from "./requirements.js";
 import { checkBrowser } from "./self-check.js";
 import { part, showProblem, showState, View } from "./view.js";
 
+const READY = "Start the microphone, or choose a file.";
 const PROCESSING = ["echoCancellation", "noiseSuppression", "autoGainControl"];
 
 class Page {
@@ -51,7 +52,7 @@ class Page {
     navigator.mediaDevices?.addEventListener("devicechange", fillDevices);
     for (const id of ["microphone", "file", "check"]) part(id).disabled = false;
     part("choose").removeAttribute("aria-disabled");
-    showState("Ready.");
+    showState("Ready", "waiting", READY);
     fillDevices();
   }
 
@@ -59,14 +60,14 @@ class Page {
   #inTurn(action) {
     this.turn = this.turn.then(action).catch((error) => {
       showProblem(error);
-      showState("Ready.");
+      showState("Ready", "waiting", READY);
     });
   }
 
   async #listen() {
     await this.#stop();
     showProblem(null);
-    showState("Asking for the microphone…");
+    showState("Waiting", "waiting", "Allow the microphone in the browser’s question.");
     const fail = (error) => {
       this.#inTurn(async () => {
         await this.#stop();
@@ -77,39 +78,43 @@ class Page {
     const microphone = new Microphone(
       this.site.sample_rate,
       (block) => {
-        this.view.showLevel(levelDbfs(block), peakDbfs(block));
         analysis.feed(block);
+        this.view.showLevel({
+          level_dbfs: levelDbfs(block),
+          peak_dbfs: peakDbfs(block),
+          clipped: analysis.clipped,
+        });
       },
       fail,
     );
     await microphone.start(wishes());
-    this.#begin(microphone.describe(), null, {
+    this.#begin(microphone.name, microphone.sourceRate, null, {
       live: true,
       stop: async () => {
         await microphone.stop();
         await analysis.finish();
       },
     });
-    showState(`Listening. ${microphone.describe()}.`);
+    showState("Listening", "speech", microphone.describe());
     fillDevices(); // names are known now
   }
 
   async #analyse(file) {
     await this.#stop();
     showProblem(null);
-    showState(`Decoding ${file.name}…`);
+    showState("Decoding", "waiting", file.name);
     const samples = await decodeFile(file, this.site.sample_rate);
     const seconds = samples.length / this.site.sample_rate;
     const cancelled = new AbortController();
     const finished = this.#runFile(file.name, samples, cancelled.signal);
-    this.#begin(file.name, seconds, {
+    this.#begin(file.name, this.site.sample_rate, seconds, {
       live: false,
       stop: async () => {
         cancelled.abort();
         await finished;
       },
     });
-    showState(`Computing ${file.name}, ${seconds.toFixed(1)} s…`);
+    showState("Computing", "speech", `${file.name}, ${seconds.toFixed(1)} s`);
   }
 
   /** Runs beside the controls, so that it can be stopped. */
@@ -118,19 +123,18 @@ class Page {
       const length = samples.length;
       for await (const reading of analyseAll(this.site, this.model, samples, signal)) {
         this.#add(reading);
-        this.view.showLevel(
-          reading.level_dbfs,
-          peakDbfs(samples.subarray(reading.end_sample - this.site.hop_samples, reading.end_sample)),
-        );
-        part("progress").value = reading.end_sample / length;
+        const { level_dbfs, clipped, end_sample: end } = reading;
+        const peak_dbfs = peakDbfs(samples.subarray(Math.max(0, end - this.site.hop_samples), end));
+        this.view.showLevel({ level_dbfs, peak_dbfs, clipped });
+        part("progress").value = end / length;
       }
       const count = this.readings.list.length;
       const done = signal.aborted ? "Stopped" : "Done";
       const short = `less than ${this.site.shortest_samples / this.site.sample_rate} s: no reading`;
-      showState(`${done}: ${name}, ${count || signal.aborted ? `${count} readings` : short}.`);
+      showState(done, "waiting", `${name}: ${count || signal.aborted ? `${count} readings` : short}`);
     } catch (error) {
       showProblem(error);
-      showState("Ready.");
+      showState("Ready", "waiting", READY);
     } finally {
       this.#ended();
     }
@@ -152,9 +156,9 @@ class Page {
     }
   }
 
-  #begin(source, duration, running) {
+  #begin(source, rate, duration, running) {
     this.readings.begin(source);
-    this.view.begin(duration);
+    this.view.begin(source, rate, duration);
     this.running = running;
     part("stop").hidden = false;
     part("microphone").hidden = running.live;
@@ -168,7 +172,7 @@ class Page {
     await running.stop();
     if (!running.live) return; // a file says itself how far it came
     this.#ended();
-    showState("Stopped.");
+    showState("Stopped", "waiting", READY);
   }
 
   #ended() {
@@ -180,7 +184,7 @@ class Page {
 
   #add(reading) {
     this.readings.add(reading);
-    this.view.refresh();
+    this.view.add(reading);
   }
 
   #download(text, kind) {
@@ -226,21 +230,22 @@ function acceptDrops(take) {
 }
 
 async function start() {
+  part("starting").hidden = true;
   try {
     requireBrowser();
     const site = await fetchJson("site.json");
     const megabytes = ((site.model.bytes + site.runtime.bytes) / 1e6).toFixed(0);
-    showState(`Loading model and runtime, ${megabytes} MB…`);
+    showState("Loading", "waiting", `Model and runtime, ${megabytes} MB.`);
     const model = new Model();
     await model.load(site);
     new Page(site, model).connect();
   } catch (error) {
     showProblem(error);
-    showState("Nothing is running.");
+    showState("Not running", "waiting", "–");
     return;
   }
   await keepOffline((sentence) => {
-    part("about-offline").textContent = sentence;
+    part("offline").textContent = sentence;
   });
 }
 

@@ -6,6 +6,12 @@
 import { Failure, microphoneFailure } from "./failure.js";
 import { Resampler } from "./resampler.js";
 
+const PROCESSING = {
+  echoCancellation: "echo cancellation",
+  noiseSuppression: "noise suppression",
+  autoGainControl: "automatic gain",
+};
+
 /**
  * @typedef {{device: string, echoCancellation: boolean, noiseSuppression: boolean,
  *            autoGainControl: boolean}} Wishes
@@ -45,17 +51,23 @@ export class Microphone {
     await this.#closeContext();
   }
 
-  /** @returns {string} the device's name, and its processing that is on */
+  /** @returns {string} of the device */
+  get name() {
+    return this.track.label || "microphone";
+  }
+
+  /** @returns {number} samples per second that the browser delivers */
+  get sourceRate() {
+    return this.track.getSettings().sampleRate ?? this.context.sampleRate;
+  }
+
+  /** @returns {string} who resamples, and which processing is on whatever was asked for */
   describe() {
     const settings = this.track.getSettings();
-    const on = ["echoCancellation", "noiseSuppression", "autoGainControl"].filter(
-      (name) => settings[name],
-    );
-    const how = this.resampler
-      ? `${this.context.sampleRate} Hz, resampled by this page`
-      : `${this.rate} Hz, resampled by the browser`;
-    const processing = on.length ? `the browser applies ${on.join(", ")}` : "unprocessed";
-    return `${this.track.label || "microphone"}: ${how}; ${processing}`;
+    const on = Object.entries(PROCESSING).filter(([key]) => settings[key]).map(([, name]) => name);
+    const who = this.resampler ? "this page" : "the browser";
+    const applied = on.length ? `the browser applies ${on.join(", ")}` : "the browser changes nothing else";
+    return `To ${this.rate.toLocaleString("en")} Hz by ${who}; ${applied}.`;
   }
 
   async #connect() {

@@ -1,25 +1,64 @@
-// What the page shows of readings, levels and failures. Computes nothing.
+// What the page shows of readings, levels and failures, on the live page's panels and drawings.
 //
-// Drawing waits for the next frame, so that a fast file does not draw each reading.
+// Computes nothing. Drawing waits for the next frame, so that a fast file does not draw each reading.
 
+import { colours } from "./drawing.js";
 import { inWords } from "./failure.js";
-import { lineSample, Plane, Trace } from "./plot.js";
+import { History } from "./history.js";
+import { LevelPanel, setText, showAbout, showValues } from "./panels.js";
+import { Plane } from "./plane.js";
+import { MOST } from "./readings.js";
+import { Trace } from "./trace.js";
 
 const LIVE_SECONDS = 60; // of trace
 const ROWS = 200; // of the table
-const LOWEST_DBFS = -60; // of the meter; below it a window is called almost silent
+const SILENT_DBFS = -60; // the meter's lowest; a window below it is called almost silent
+const UNKNOWN = {
+  reconnects: 0,
+  arousal_confidence: null,
+  dominance_confidence: null,
+  valence_confidence: null,
+  arousal_change: null,
+  dominance_change: null,
+  valence_change: null,
+};
 const COLUMNS = [
-  ["t", (reading) => reading.t.toFixed(2)],
-  ["arousal", (reading) => reading.arousal.toFixed(4)],
-  ["dominance", (reading) => reading.dominance.toFixed(4)],
-  ["valence", (reading) => reading.valence.toFixed(4)],
-  ["window s", (reading, rate) => ((reading.end_sample - reading.start_sample) / rate).toFixed(1)],
-  ["level dBFS", (reading) => reading.level_dbfs.toFixed(1)],
+  ["t", ({ t }) => t.toFixed(2)],
+  ["arousal", ({ arousal }) => arousal.toFixed(4)],
+  ["dominance", ({ dominance }) => dominance.toFixed(4)],
+  ["valence", ({ valence }) => valence.toFixed(4)],
+  ["heard, s", (reading, rate) => heard(reading, rate).toFixed(1)],
+  ["dBFS", (reading) => reading.level_dbfs.toFixed(1)],
   ["ms", (reading) => reading.inference_ms.toFixed(1)],
 ];
 
 /** @param {string} id @returns {HTMLElement} */
 export const part = (id) => document.getElementById(id);
+
+/** Of a file: times count from its beginning. */
+class FileTrace extends Trace {
+  constructor(canvas, seconds) {
+    super(canvas);
+    this.seconds = seconds;
+  }
+
+  tickLabel(ago) {
+    const t = Math.max(0, this.seconds - ago);
+    return t < 60 ? `${t.toFixed(1)} s` : `${Math.floor(t / 60)}:${String(Math.floor(t % 60)).padStart(2, "0")}`;
+  }
+}
+
+/** Of a file: nobody can turn its microphone down any more. */
+class FileLevel extends LevelPanel {
+  show(meter) {
+    super.show(meter);
+    part("clipping").hidden = meter.clipped === 0;
+  }
+
+  words({ level_dbfs: level, peak_dbfs: peak }) {
+    setText(part("level-words"), `${level.toFixed(0)} dB, peak ${peak.toFixed(0)} dB`);
+  }
+}
 
 export class View {
   /**
@@ -29,30 +68,58 @@ export class View {
   constructor(site, readings) {
     this.site = site;
     this.readings = readings;
-    this.duration = null; // seconds of a file; null: the newest minute
     this.pending = false;
-    this.bars = new Map(site.dimensions.map((name) => [name, valueRow(name)]));
-    part("values").replaceChildren(...[...this.bars.values()].map(({ row }) => row));
-    part("legend").replaceChildren(...site.dimensions.map(legendOf));
-    part("table-head").replaceChildren(...COLUMNS.map(([name]) => cell("th", name)));
     this.plane = new Plane(part("plane"));
-    this.trace = new Trace(part("trace"), site.dimensions);
+    part("table-head").replaceChildren(...COLUMNS.map(([name]) => cell("th", name)));
     part("table-details").addEventListener("toggle", () => this.refresh());
-    const { name, model, runtime, teacher } = site;
-    part("about-model").textContent =
-      `${name}, edge-ser ${site.version}: ${size(model.bytes)}, SHA-256 ${model.sha256.slice(0, 12)}…; ` +
-      `teacher ${teacher.id} (${teacher.licence})`;
-    part("about-runtime").textContent =
-      `${runtime.name} ${runtime.version}, ${size(runtime.bytes)} of WebAssembly, one thread`;
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#repaint());
+    new ResizeObserver(() => this.refresh()).observe(document.querySelector("main"));
+    this.palette = colours();
+    this.begin("microphone or file; audio never leaves this page", site.sample_rate, null);
   }
 
-  /** @param {number | null} duration seconds of a file, null for a live stream */
-  begin(duration) {
+  /**
+   * @param {string} source microphone or file, for people
+   * @param {number} rate at which it came
+   * @param {number | null} duration seconds of a file, null for a live stream
+   */
+  begin(source, rate, duration) {
     this.duration = duration;
+    this.history = new History(null, duration ?? undefined, duration === null ? undefined : MOST);
+    const canvas = part("trace");
+    this.trace = duration === null ? new Trace(canvas) : new FileTrace(canvas, duration);
+    if (duration === null) this.trace.seconds = LIVE_SECONDS;
+    this.level = duration === null ? new LevelPanel() : new FileLevel();
+    part("clipping").hidden = true;
+    const { name, model, runtime, sample_rate, window_samples, hop_samples } = this.site;
+    showAbout({
+      model: name,
+      artefact: `${model.file}, ${size(model.bytes)}, SHA-256 ${model.sha256.slice(0, 8)}…, edge-ser ${this.site.version}`,
+      engine: runtime.name,
+      engine_version: `${runtime.version}, ${size(runtime.bytes)} of WebAssembly, one thread`,
+      source,
+      source_rate: rate,
+      window_seconds: window_samples / sample_rate,
+      hop_seconds: hop_samples / sample_rate,
+      level: "window",
+      detector: "",
+      recording: "",
+    });
     this.refresh();
   }
 
-  /** Draw the readings before the next frame. */
+  /** @param {import("./readings.js").Reading} reading the newest */
+  add(reading) {
+    this.history.add({ ...UNKNOWN, ...reading, state: stateOf(reading) });
+    this.refresh();
+  }
+
+  /** @param {{level_dbfs: number, peak_dbfs: number, clipped: number}} meter of the newest block */
+  showLevel(meter) {
+    this.level.show({ ...meter, speech: null });
+  }
+
+  /** Draw before the next frame. */
   refresh() {
     if (this.pending) return;
     this.pending = true;
@@ -62,39 +129,42 @@ export class View {
     });
   }
 
-  /** @param {number} level @param {number} peak dBFS of the newest block */
-  showLevel(level, peak) {
-    const share = (dbfs) => `${100 * Math.max(0, Math.min(1, 1 - dbfs / LOWEST_DBFS))}%`;
-    part("level-bar").style.width = share(level);
-    part("peak-mark").style.left = `calc(${share(peak)} - 2px)`;
-    part("level").textContent = `${level.toFixed(0)} dBFS`;
+  #repaint() {
+    this.palette = colours();
+    this.refresh();
   }
 
   #draw() {
     const { list, forgotten } = this.readings;
-    const last = list.at(-1);
-    for (const [name, { bar, output }] of this.bars) {
-      bar.style.width = last ? `${100 * Math.max(0, Math.min(1, last[name]))}%` : "0";
-      output.textContent = last ? last[name].toFixed(3) : "–";
-    }
-    document.body.classList.toggle("quiet", Boolean(last) && last.level_dbfs < LOWEST_DBFS);
-    part("moment").textContent = last ? momentOf(last, this.site) : "No reading yet.";
-    this.plane.show(list);
-    const to = this.duration ?? Math.max(LIVE_SECONDS, last?.t ?? 0);
-    this.trace.show(list, this.duration === null ? to - LIVE_SECONDS : 0, to);
-    part("count").textContent = String(list.length + forgotten);
+    const last = list.at(-1) ?? null;
+    const hop = this.site.hop_samples / this.site.sample_rate;
+    showValues(last && { ...UNKNOWN, ...last }, last !== null && stateOf(last) === "speech");
+    this.trace.draw(this.history, this.duration ?? last?.t ?? 0, hop, this.palette);
+    this.plane.draw(this.history, last?.t ?? 0, hop, this.palette);
+    setText(part("moment"), last ? momentOf(last, this.site.sample_rate) : "–");
+    setText(part("speed"), speedOf(list, hop));
+    setText(part("count"), (list.length + forgotten).toLocaleString("en"));
     for (const id of ["download-json", "download-csv"]) part(id).disabled = list.length === 0;
-    part("about-inference").textContent = inferenceOf(list, this.site);
     if (part("table-details").open) this.#fillTable(list, forgotten);
+    this.#describe(last);
+  }
+
+  /** For those who do not see the canvases. */
+  #describe(last) {
+    const words = last
+      ? this.site.dimensions.map((name) => `${name} ${last[name].toFixed(2)}`).join(", ")
+      : "no reading yet";
+    part("trace").setAttribute("aria-label", `Trace; newest: ${words}`);
+    part("plane").setAttribute("aria-label", `Point in the plane of arousal and valence: ${words}`);
   }
 
   #fillTable(list, forgotten) {
     const shown = list.slice(-ROWS);
     part("table").replaceChildren(...shown.map((reading) => this.#row(reading)));
-    const hidden = list.length - shown.length;
-    part("table-caption").textContent =
-      (hidden ? `the newest ${ROWS}; the downloads have ${list.length}` : "") +
-      (forgotten ? `; ${forgotten} older ones were forgotten` : "");
+    const notes = [];
+    if (list.length > shown.length) notes.push(`the newest ${ROWS}; the downloads have all`);
+    if (forgotten) notes.push(`the oldest ${forgotten.toLocaleString("en")} were forgotten`);
+    setText(part("table-caption"), notes.join("; "));
   }
 
   #row(reading) {
@@ -104,64 +174,52 @@ export class View {
   }
 }
 
-/** @param {string} sentence what the page is doing */
-export function showState(sentence) {
-  part("state").textContent = sentence;
+/**
+ * @param {string} word of the pill
+ * @param {"waiting" | "speech"} state idle or at work
+ * @param {string} sentence what the page is doing
+ */
+export function showState(word, state, sentence) {
+  setText(part("state"), word);
+  part("state").dataset.state = state;
+  setText(part("doing"), sentence);
 }
 
 /** @param {unknown} error shown until the next start; null takes it away */
 export function showProblem(error) {
-  part("problem").hidden = error === null;
-  part("problem").textContent = error === null ? "" : inWords(error);
+  part("notice").hidden = error === null;
+  setText(part("notice"), error === null ? "" : inWords(error));
 }
 
-function valueRow(name) {
-  const row = document.createElement("div");
-  row.className = "value";
-  const title = cell("span", name);
-  const track = cell("span", "");
-  track.className = "bar";
-  const bar = cell("span", "");
-  bar.className = name;
-  track.append(bar);
-  const output = cell("output", "–");
-  output.setAttribute("aria-label", name);
-  output.setAttribute("aria-live", "off"); // twice a second is too often to be read out
-  row.append(title, track, output);
-  return { row, bar, output };
+function stateOf(reading) {
+  return reading.level_dbfs < SILENT_DBFS ? "no speech" : "speech";
 }
 
-function legendOf(name) {
-  const item = document.createElement("span");
-  item.append(lineSample(name), name);
-  return item;
+function heard({ start_sample: start, end_sample: end }, rate) {
+  return (end - start) / rate;
+}
+
+function momentOf(reading, rate) {
+  const parts = [`${heard(reading, rate).toFixed(1)} s up to ${reading.t.toFixed(1)} s`];
+  if (stateOf(reading) !== "speech") parts.push("almost silent");
+  if (reading.clipped) parts.push(`${reading.clipped.toLocaleString("en")} samples clipped so far`);
+  if (reading.skipped) parts.push(`${reading.skipped} windows skipped: this device is too slow`);
+  return parts.join("; ");
+}
+
+function speedOf(list, hop) {
+  if (!list.length) return "not measured yet";
+  const times = list.slice(-200).map(({ inference_ms: ms }) => ms);
+  times.sort((a, b) => a - b);
+  const median = times[times.length >> 1];
+  const share = (median / (10 * hop)).toFixed(0);
+  return `median ${median.toFixed(1)} ms, slowest ${times.at(-1).toFixed(1)} ms; ${share} % of the hop`;
 }
 
 function cell(kind, text) {
   const made = document.createElement(kind);
   made.textContent = text;
   return made;
-}
-
-function momentOf(reading, { sample_rate: rate }) {
-  const heard = ((reading.end_sample - reading.start_sample) / rate).toFixed(1);
-  const parts = [`At ${reading.t.toFixed(1)} s, from ${heard} s of sound`];
-  if (reading.level_dbfs < LOWEST_DBFS) parts.push("almost silence: the values mean nothing");
-  if (reading.clipped) parts.push(`${reading.clipped} samples clipped`);
-  if (reading.skipped) parts.push(`${reading.skipped} windows skipped: this device is too slow`);
-  return `${parts.join("; ")}.`;
-}
-
-function inferenceOf(list, site) {
-  if (!list.length) return "not measured yet";
-  const times = list.slice(-200).map((reading) => reading.inference_ms).sort((a, b) => a - b);
-  const hop = (1000 * site.hop_samples) / site.sample_rate;
-  const median = times[times.length >> 1];
-  const share = ((100 * median) / hop).toFixed(0);
-  return (
-    `median ${median.toFixed(1)} ms, slowest ${times.at(-1).toFixed(1)} ms per window, ` +
-    `measured here; a window comes every ${hop} ms (${share} %)`
-  );
 }
 
 function size(bytes) {
