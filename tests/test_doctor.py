@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from edge_ser.doctor.examine import as_text, examine
 from edge_ser.doctor.finding import Finding, Report
 from edge_ser.doctor.packages import package_findings
 from edge_ser.doctor.runtimes import ask_child, model_finding, runtime_findings
+from edge_ser.doctor.stream import stream_findings
 from edge_ser.doctor.system import System, system_findings, this_system
 from edge_ser.errors import EnvironmentMissing
 from edge_ser.runtime import default_artefact
@@ -159,6 +161,22 @@ def _devices(*names: str) -> list[InputDevice]:
 
 def _sounddevice() -> ModuleType:
     return SimpleNamespace(get_portaudio_version=lambda: (1, "PortAudio V19"))  # type: ignore[return-value]
+
+
+def test_a_missing_receiver_rules_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "paho-mqtt":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    findings = {finding.name: finding for finding in stream_findings()}
+    mqtt = findings.pop("paho-mqtt")
+    assert (mqtt.status, mqtt.needed_for) == ("absent", ())
+    assert mqtt.hint == "for MQTT: pip install 'edge-ser[outputs]'"
+    assert {finding.status for finding in findings.values()} == {"ok"}
 
 
 def test_microphones_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from edge_ser.doctor.audio import audio_findings
 from edge_ser.doctor.finding import Finding, Report
 from edge_ser.doctor.packages import package_findings
 from edge_ser.doctor.runtimes import model_finding, runtime_findings
+from edge_ser.doctor.stream import stream_findings
 from edge_ser.doctor.system import system_findings, this_system
 from edge_ser.models import shipped
 
@@ -29,6 +30,7 @@ def examine(bundle: Path | None = None) -> Report:
             model,
             *runtime_findings(usable),
             *audio_findings(),
+            *stream_findings(),
         )
     )
 

@@ -16,7 +16,7 @@ class Finding:
     """What was looked at and what came of it.
 
     Attributes:
-        area: "system", "packages", "model", "runtimes" or "audio".
+        area: "system", "packages", "model", "runtimes", "audio" or "stream".
         name: what was looked at.
         status: "ok", "absent" (not there, perhaps not needed), "warning" or "fault".
         detail: version, or what is wrong.
