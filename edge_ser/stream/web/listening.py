@@ -1,4 +1,7 @@
-"""Taking a port: bound at once, so that a port in use ends the start and not the stream."""
+"""Taking a port at once, so that a port in use ends the start and not the stream.
+
+Who connects before the server runs waits in the system's queue.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ _HINTS = {
 
 
 def bind(host: str, port: int, token: str | None, what: str) -> list[socket.socket]:
-    """TCP sockets on every address that `host` stands for, bound but not listening yet.
+    """TCP sockets that listen on every address that `host` stands for.
 
     Args:
         host: as from `split_address`; `localhost` usually stands for 127.0.0.1 and ::1.
@@ -50,6 +53,8 @@ def bind(host: str, port: int, token: str | None, what: str) -> list[socket.sock
                 if family == socket.AF_INET6:
                     one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
                 one.bind((address[0], chosen, *address[2:]))
+                # Two sockets may be bound to one port as long as none of them listens.
+                one.listen()
             except OSError as error:
                 if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) and len(found) > 1:
                     continue

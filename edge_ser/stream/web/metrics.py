@@ -112,15 +112,20 @@ def _labelled(kind: str, name: str, help_: str, label: str, values: dict[str, fl
         f"edge_ser_{name}", help_, labels=[label]
     )
     for key, value in values.items():
-        made.add_metric([key], value)
+        made.add_metric([_label(key)], value)
     return made
+
+
+def _label(text: str) -> str:
+    """Encodable text: a device's or a file's name may hold half a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _about(info: StreamInfo) -> Any:
     from prometheus_client.core import InfoMetricFamily
 
     names = ("model", "engine", "engine_version", "artefact", "source", "detector", "level")
-    labels = {name: str(getattr(info, name)) for name in names}
+    labels = {name: _label(str(getattr(info, name))) for name in names}
     return InfoMetricFamily("edge_ser_stream", "what runs", value=labels)
 
 

@@ -103,6 +103,8 @@ class WebPage(Sink):
         """Say goodbye and close the port."""
         self._ended = True
         self._server.stop(end_message(summary))
+        for one in self._sockets:
+            one.close()
 
     def _health_answer(self) -> Answer:
         fields = health_fields(self._state.snapshot(), self._ended)

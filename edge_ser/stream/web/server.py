@@ -1,7 +1,7 @@
 """One HTTP and WebSocket server on a thread of its own, with the library `websockets`.
 
-It answers GET and HEAD on a fixed set of paths and speaks, never listens, on `/ws`. Sockets are
-bound before it is made (`listening.py`), so that it can begin at once. Non-goals: TLS,
+It answers GET and HEAD on a fixed set of paths and speaks, never listens, on `/ws`. Its sockets
+come from `listening.py`. Non-goals: TLS,
 keep-alive, compression, files from disk: a reverse proxy adds what is missing (docs/WEB.md).
 """
 
@@ -88,7 +88,7 @@ class WebServer:
         self._thread = threading.Thread(target=self._run, name="web server", daemon=True)
 
     def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Begin to listen on bound sockets, which are taken over; returns when it does.
+        """Begin to answer on listening sockets, which are taken over; returns when it does.
 
         Raises:
             OSError: the system refuses after all.

@@ -36,6 +36,7 @@ const receivers = {
     });
     drawnNow = -Infinity;
     if (view.info) showAbout(view.info);
+    if (view.meter) level.show(view.meter);
     events.reset(message.events, view.info ? view.info.rules : []);
     notice(message.schema === SCHEMA ? "" : "This page is older than the stream: reload it.");
   },

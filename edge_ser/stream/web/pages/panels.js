@@ -107,9 +107,8 @@ function showSinks(deliveries) {
   while (body.rows.length > deliveries.length) body.deleteRow(-1);
   deliveries.forEach((one, index) => {
     const row = body.rows[index] || body.insertRow();
-    const texts = [one.error ? `${one.sink}: ${one.error}` : one.sink,
-      one.sent, one.waiting, one.lost];
-    texts.forEach((text, column) => {
+    row.title = one.error;
+    [one.sink, one.sent, one.waiting, one.lost].forEach((text, column) => {
       const cell = row.cells[column] || row.insertCell();
       setText(cell, typeof text === "number" ? text.toLocaleString("en") : text);
     });
@@ -121,13 +120,13 @@ function showSinks(deliveries) {
 export function showAbout(info) {
   setText(find("source"), info.source);
   document.title = `edge-ser · ${info.source}`;
-  const heard = info.level === "window" ? "each window by itself" : "running, every sample once";
+  const heard = info.level === "window" ? "each window by itself" : "running over the stream";
   definitions(find("about"), [
     ["model", `${info.model} (${info.artefact})`],
     ["engine", `${info.engine} ${info.engine_version}`.trim()],
     ["source", `${info.source}, ${info.source_rate.toLocaleString("en")} Hz`],
     ["window", `${info.window_seconds} s, every ${info.hop_seconds} s`],
-    ["level", heard],
+    ["normalised", heard],
     ["voice activity", info.detector || "none: every window is read"],
     ["recording", info.recording || "nothing is stored"],
   ]);

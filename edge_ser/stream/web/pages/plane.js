@@ -65,6 +65,8 @@ export class Plane {
   trail(context, history, now, hop, x, y, colours) {
     context.strokeStyle = colours.ink;
     context.lineWidth = 2.5;
+    // Round ends would overlap, and half transparent ones then show as dots.
+    context.lineCap = "butt";
     for (let index = history.from(now - TRAIL_SECONDS) + 1; index < history.length; index += 1) {
       const before = index - 1;
       if (history.arousal[index] === null || history.arousal[before] === null) continue;
