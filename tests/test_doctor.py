@@ -249,6 +249,6 @@ def test_no_advice_about_runtimes_that_are_not_needed() -> None:
 def test_examination_of_this_machine(exported_bundle: Path) -> None:
     report = examine(exported_bundle)
     areas = list(dict.fromkeys(finding.area for finding in report.findings))
-    assert areas == ["system", "packages", "model", "runtimes", "audio"]
+    assert areas == ["system", "packages", "model", "runtimes", "audio", "stream"]
     assert all(finding.hint for finding in report.findings if finding.status == "fault")
     assert json.loads(json.dumps(report.to_dict()))["can_stream_file"] == report.can_stream("file")
