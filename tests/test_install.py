@@ -9,6 +9,7 @@ import platform
 import stat
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,18 +67,47 @@ class Bundle:
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
 
+    def fake_installation(self) -> None:
+        """Take the place of what needs root, a network or systemd; `calls` tells what was asked.
+
+        The environment's edge-ser accepts everything, except a configuration that says "refused".
+        """
+        log = self.root / "calls"
+        edge_ser = (
+            f'echo edge-ser "$@" >> "{log}"\n'
+            'for word; do if [ -f "$word" ] && grep -q refused "$word"; then exit 2; fi; done'
+        )
+        (self.root / "edge-ser").write_text(f"#!/bin/sh\n{edge_ser}\n")
+        self.fake(
+            "python3.11",
+            'case "$*" in "-m venv"*) for last; do :; done; mkdir -p "$last/bin"\n'
+            f'cp "{self.root}/edge-ser" "$last/bin/edge-ser"; chmod +x "$last/bin/edge-ser"\n'
+            'cp /bin/true "$last/bin/pip";;\n'
+            f'*) exec {sys.executable} "$@";; esac',
+        )
+        for name in ("systemctl", "chown"):
+            self.fake(name, f'echo {name} "$@" >> "{log}"')
+        self.fake("sudo", 'exec "$@"')
+        (self.root / "run" / "edge_ser-0-py3-none-any.whl").touch()
+
+    @property
+    def calls(self) -> list[str]:
+        """What the installer asked of the programs that `fake_installation` replaced."""
+        return (self.root / "calls").read_text().splitlines()
+
     def machine(self, kernel: str, bits: int) -> None:
         """Pretend to be another machine."""
         self.fake("uname", f"echo {kernel}")
         self.fake("getconf", f"echo {bits}")
 
-    def install(self, *options: str, python: str = sys.executable) -> Answer:
+    def install(self, *options: str, python: str = sys.executable, **variables: str) -> Answer:
         """Run the installer as its reader would."""
         environment = {
             **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
             "PATH": f"{self.fakes}:{os.environ['PATH']}",
             "HOME": str(self.home),
             "PYTHON": python,
+            **variables,
         }
         command = ["bash", str(self.root / "run" / "install.sh"), *options]
         return subprocess.run(
@@ -186,6 +216,11 @@ def test_a_bundle_without_the_wheel_is_refused(bundle: Bundle) -> None:
         (["--fly"], "unknown option --fly"),
         (["--prefix"], "--prefix needs a folder"),
         (["--wheels", "/no/such/folder"], "no folder /no/such/folder"),
+        (["--config"], "--config needs a file"),
+        (["--service", "--config", "/no/such/file"], "no file /no/such/file"),
+        (["--config", "/etc/passwd"], "--config is for --service or --system-service"),
+        (["--service", "--system-service"], "one of --service and --system-service"),
+        (["--system-service", "--prefix", "/home/pi/x"], "--prefix /home/pi/x cannot be seen"),
     ],
 )
 def test_wrong_options(bundle: Bundle, options: list[str], message: str) -> None:
@@ -200,12 +235,15 @@ def test_help_names_every_option(bundle: Bundle) -> None:
     assert answer.returncode == 0
     for option in ("--prefix", "--install-system-packages", "--wheels", "--service"):
         assert option in answer.stdout
+    for option in ("--system-service", "--config", "DESTDIR"):
+        assert option in answer.stdout
 
 
 def test_run_files(bundle: Bundle) -> None:
     run = bundle.root / "run"
     names = {path.name for path in run.iterdir()}
-    assert names == {"install.sh", "requirements.txt", "edge-ser.service", "README.md"}
+    units = {"edge-ser.service", "edge-ser-system.service"}
+    assert names == {"install.sh", "requirements.txt", "stream.toml", "README.md"} | units
     assert (run / "install.sh").stat().st_mode & stat.S_IXUSR
 
 
@@ -220,10 +258,109 @@ def test_the_readme_says_what_the_bundle_is() -> None:
     assert "$" not in text
 
 
-def test_the_service_unit_has_only_the_installers_placeholders(bundle: Bundle) -> None:
-    unit = (bundle.root / "run" / "edge-ser.service").read_text()
-    assert set(unit.split("@")[1::2]) == {"PREFIX", "BUNDLE"}
-    assert "stream --mic --json --bundle" in unit
+@pytest.fixture
+def installable(bundle: Bundle) -> Bundle:
+    """A bundle whose installation is faked, so that its service can be looked at."""
+    bundle.fake_installation()
+    bundle.machine("aarch64", 64)
+    return bundle
+
+
+def test_the_user_service_is_written_checked_and_started(installable: Bundle) -> None:
+    answer = installable.install("--service", python="python3.11")
+    assert answer.returncode == 0, answer.stderr
+    config = installable.home / ".config" / "edge-ser" / "stream.toml"
+    unit = (installable.home / ".config/systemd/user/edge-ser.service").read_text()
+    program = installable.home / ".local/share/edge-ser/venv/bin/edge-ser"
+    assert f'ExecStart="{program}" stream --config "{config}"\n' in unit
+    assert tomllib.loads(config.read_text())["model"]["bundle"] == str(installable.root)
+    assert installable.calls == [
+        f"edge-ser verify {installable.root}",
+        f"edge-ser stream --config {config} --check-config",
+        "systemctl --user daemon-reload",
+        "systemctl --user enable edge-ser.service",
+        "systemctl --user restart edge-ser.service",
+    ]
+    assert "journalctl --user -u edge-ser" in answer.stdout
+    assert str(config) in answer.stdout
+
+
+def test_an_edited_configuration_is_kept(installable: Bundle) -> None:
+    config = installable.home / ".config" / "edge-ser" / "stream.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("# mine\n")
+    answer = installable.install("--service", python="python3.11")
+    assert answer.returncode == 0, answer.stderr
+    assert config.read_text() == "# mine\n"
+    assert f"Kept the configuration {config}" in answer.stdout
+
+
+def test_a_configuration_of_ones_own_is_used_where_it_lies(
+    installable: Bundle, tmp_path: Path
+) -> None:
+    config = tmp_path / '50% "my" $HOME.toml'
+    config.write_text("[input]\nmic = true\n")
+    answer = installable.install("--service", "--config", str(config), python="python3.11")
+    assert answer.returncode == 0, answer.stderr
+    unit = (installable.home / ".config/systemd/user/edge-ser.service").read_text()
+    assert 'stream --config "' + f'{tmp_path}/50%% \\"my\\" $$HOME.toml"' in unit
+    assert not (installable.home / ".config" / "edge-ser").exists()
+
+
+def test_a_configuration_that_cannot_be_used_starts_nothing(
+    installable: Bundle, tmp_path: Path
+) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text("refused = true\n")
+    answer = installable.install("--service", "--config", str(config), python="python3.11")
+    assert answer.returncode == 2
+    assert "the service was not started" in answer.stderr
+    assert not [call for call in installable.calls if call.startswith("systemctl")]
+
+
+def test_a_service_that_does_not_start_is_said_so(installable: Bundle) -> None:
+    installable.fake("systemctl", 'case "$*" in *restart*) exit 1;; esac')
+    answer = installable.install("--service", python="python3.11")
+    assert answer.returncode == 5
+    assert "the service does not start; journalctl --user -u edge-ser says why" in answer.stderr
+
+
+def test_the_system_service_of_an_image(installable: Bundle, tmp_path: Path) -> None:
+    image = tmp_path / "an image"
+    answer = installable.install("--system-service", python="python3.11", DESTDIR=str(image))
+    assert answer.returncode == 0, answer.stderr
+    unit = (image / "etc/systemd/system/edge-ser.service").read_text()
+    program, config = "/opt/edge-ser/venv/bin/edge-ser", "/etc/edge-ser/stream.toml"
+    assert f'ExecStart="{program}" stream --config "{config}"\n' in unit
+    assert (image / program[1:]).is_file()
+    assert os.readlink(image / "usr/local/bin/edge-ser") == program
+    table = tomllib.loads((image / config[1:]).read_text())
+    assert table["model"]["bundle"] == "/opt/edge-ser/bundle"
+    assert (image / "opt/edge-ser/bundle/manifest.json").is_file()
+    assert (image / "etc/edge-ser/secrets").stat().st_mode & 0o777 == 0o700
+    calls = installable.calls
+    assert calls[0].startswith(f"chown -R {os.getuid()}:") and "root:root" in calls[-1]
+    assert not [call for call in calls if call.startswith("systemctl")]
+    assert installable.untouched
+
+
+def test_a_folder_with_something_else_is_not_taken_over(
+    installable: Bundle, tmp_path: Path
+) -> None:
+    (tmp_path / "opt" / "others").mkdir(parents=True)
+    options = ("--system-service", "--prefix", "/opt")
+    answer = installable.install(*options, python="python3.11", DESTDIR=str(tmp_path))
+    assert answer.returncode == 2
+    assert "holds something else" in answer.stderr
+    assert not (installable.root / "calls").exists()
+
+
+def test_an_update_takes_its_own_folder_again(installable: Bundle, tmp_path: Path) -> None:
+    for _ in range(2):
+        answer = installable.install("--system-service", python="python3.11", DESTDIR=str(tmp_path))
+        assert answer.returncode == 0, answer.stderr
+    assert "Kept the configuration /etc/edge-ser/stream.toml" in answer.stdout
+    assert not (tmp_path / "opt/edge-ser/bundle/a bundle").exists()
 
 
 @pytest.fixture

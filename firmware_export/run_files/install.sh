@@ -1,20 +1,26 @@
 #!/usr/bin/env bash
-# Installs edge-ser from this bundle into a virtual environment of your own and checks that the
-# model gives the right numbers here. Needs no root, except for --install-system-packages.
+# Installs edge-ser from this bundle into a virtual environment and checks that the model gives the
+# right numbers here. Needs no root, except for --install-system-packages and --system-service.
 set -euo pipefail
 
 usage() {
   cat <<'USAGE'
 usage: bash run/install.sh [options]
 
-  --prefix DIR                where to install (default ~/.local/share/edge-ser)
+  --prefix DIR                where to install (default ~/.local/share/edge-ser; with
+                              --system-service /opt/edge-ser)
   --install-system-packages   let apt-get install what is missing (asks sudo)
   --wheels DIR                no network: take the packages of requirements.txt from DIR
   --service                   also start a user service that listens from now on
+  --system-service            instead for the whole computer, from its start, in a sandbox (sudo)
+  --config FILE               the service's stream.toml, checked before it starts (default: one
+                              that listens and shows a page on this computer only)
   --help
 
-PYTHON=python3.12 bash run/install.sh chooses the interpreter (3.11, 3.12 or 3.13).
-exit codes: 0 installed, 2 wrong option, 3 this system cannot run it, 4 the bundle is damaged
+PYTHON=python3.12 bash run/install.sh chooses the interpreter (3.11, 3.12 or 3.13). With DESTDIR
+set, a system service is written below it and not started, as for a package or an image.
+exit codes: 0 installed, 2 wrong option, 3 this system cannot run it, 4 the bundle is damaged,
+5 installed, but the service does not start
 USAGE
 }
 
@@ -27,10 +33,12 @@ fail() { # fail CODE MESSAGE...
 
 run_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 bundle=$(dirname "$run_folder")
-prefix=${XDG_DATA_HOME:-$HOME/.local/share}/edge-ser
+prefix=
 install_system_packages=false
-service=false
+service=none # or user, or system
 wheels=
+config=
+destdir=
 
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -39,8 +47,16 @@ while [[ $# -gt 0 ]]; do
       [[ $1 == --prefix ]] && prefix=$2 || wheels=$2
       shift
       ;;
+    --config)
+      [[ -n ${2:-} ]] || fail 2 "--config needs a file"
+      config=$2
+      shift
+      ;;
     --install-system-packages) install_system_packages=true ;;
-    --service) service=true ;;
+    --service | --system-service)
+      [[ $service == none ]] || fail 2 "one of --service and --system-service, once"
+      [[ $1 == --service ]] && service=user || service=system
+      ;;
     --help)
       usage
       exit 0
@@ -53,7 +69,37 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 [[ -z $wheels || -d $wheels ]] || fail 2 "no folder $wheels"
-prefix=$(realpath -m "$prefix")
+[[ -z $config || -f $config ]] || fail 2 "no file $config"
+[[ -z $config || $service != none ]] || fail 2 "--config is for --service or --system-service"
+[[ -z $config ]] || config=$(realpath "$config")
+if [[ $service == system ]]; then
+  prefix=$(realpath -m "${prefix:-/opt/edge-ser}")
+  destdir=${DESTDIR:-}
+else
+  prefix=$(realpath -m "${prefix:-${XDG_DATA_HOME:-$HOME/.local/share}/edge-ser}")
+fi
+home=$destdir$prefix # where the installation lies while this script works on it
+
+# Its sandbox hides these folders from the system service.
+refuse_hidden() { # refuse_hidden OPTION PATH
+  case $2/ in
+    /home/* | /root/* | /run/user/* | /tmp/* | /var/tmp/*)
+      fail 2 "$1 $2 cannot be seen by a system service; choose a place such as /opt or /etc."
+      ;;
+  esac
+}
+if [[ $service == system && -z $destdir ]]; then
+  refuse_hidden --prefix "$prefix"
+  [[ -z $config ]] || refuse_hidden --config "$config"
+fi
+
+as_root() {
+  if [[ $EUID -eq 0 ]]; then
+    "$@"
+  else
+    sudo "$@"
+  fi
+}
 
 # A 64-bit kernel under a 32-bit Raspberry Pi OS says aarch64, so the word size is asked as well.
 refuse_32_bit() {
@@ -147,32 +193,109 @@ install_packages() {
   local wheel
   wheel=$(find "$run_folder" -maxdepth 1 -name 'edge_ser-*.whl')
   [[ -f $wheel ]] || fail 4 "run/ must hold exactly one edge_ser-*.whl"
-  "$python" -m venv --clear "$prefix/venv"
+  "$python" -m venv --clear "$home/venv"
   local source=()
   [[ -z $wheels ]] || source=(--no-index --find-links "$wheels")
-  "$prefix/venv/bin/pip" install --disable-pip-version-check --only-binary=:all: "${source[@]}" \
+  "$home/venv/bin/pip" install --disable-pip-version-check --only-binary=:all: "${source[@]}" \
     --requirement "$run_folder/requirements.txt"
-  "$prefix/venv/bin/pip" install --disable-pip-version-check --no-index --no-deps "$wheel"
+  "$home/venv/bin/pip" install --disable-pip-version-check --no-index --no-deps "$wheel"
 }
 
-install_service() {
-  local units=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
-  mkdir -p "$units"
-  "$python" - "$run_folder/edge-ser.service" "$units/edge-ser.service" "$prefix" "$bundle" \
-    <<'PYTHON'
-import pathlib, sys
+# A system service's program and models lie in the prefix and belong to root in the end.
+take_prefix() {
+  if [[ -e $home && ! -d $home/venv && -n $(ls -A "$home") ]]; then
+    fail 2 "--prefix $prefix holds something else, which would come to belong to root." \
+      "Name a new folder, e.g. $prefix/edge-ser"
+  fi
+  as_root mkdir -p "$home"
+  as_root chown -R "$(id -u):$(id -g)" "$home"
+}
 
-template, unit, prefix, bundle = sys.argv[1:]
-# A percent sign starts a specifier in a unit file.
+give_prefix() {
+  rm -rf "$home/bundle"
+  cp -R "$bundle" "$home/bundle"
+  chmod -R u=rwX,go=rX "$home"
+  as_root chown -R root:root "$home"
+}
+
+fill_in() { # fill_in TEMPLATE PREFIX CONFIG BUNDLE: the filled-in file on standard output
+  "$python" - "$@" <<'PYTHON'
+import json, pathlib, sys
+
+template, prefix, config, bundle = sys.argv[1:]
 text = pathlib.Path(template).read_text()
-text = text.replace("@PREFIX@", prefix.replace("%", "%%"))
-text = text.replace("@BUNDLE@", bundle.replace("%", "%%"))
-pathlib.Path(unit).write_text(text)
+if template.endswith(".service"):
+    # What a unit file would read as an escape, a specifier or a variable stands for itself.
+    for special, written in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        prefix, config = (word.replace(special, written) for word in (prefix, config))
+text = text.replace("@PREFIX@", prefix).replace("@CONFIG@", config)
+sys.stdout.write(text.replace('"@BUNDLE@"', json.dumps(bundle, ensure_ascii=False)))
 PYTHON
-  systemctl --user daemon-reload
-  systemctl --user enable --now edge-ser.service
-  echo "The service runs. Readings:    journalctl --user -u edge-ser -o cat -f"
+}
+
+# Its owner may have edited an earlier one.
+place_config() { # place_config FOLDER BUNDLE [as_root]
+  local folder=$1 models=$2
+  shift 2
+  config=$folder/stream.toml
+  if [[ -e $destdir$config ]]; then
+    echo "Kept the configuration $config"
+    return
+  fi
+  "$@" mkdir -p "$destdir$folder"
+  fill_in "$run_folder/stream.toml" "" "" "$models" | "$@" tee "$destdir$config" >/dev/null
+  "$@" chmod u=rw,go=r "$destdir$config"
+}
+
+check_config() { # the service's user may read other files than this one, so secrets count later
+  "$home/venv/bin/edge-ser" stream --config "$destdir$config" --check-config ||
+    fail 2 "$config cannot be used (see above); the service was not started."
+}
+
+start_service() { # start_service SYSTEMCTL... ; its words name the journal
+  "$@" daemon-reload || fail 5 "no systemd answers here, so the service was not started."
+  "$@" enable edge-ser.service
+  "$@" restart edge-ser.service ||
+    fail 5 "the service does not start; $journal says why. It is tried again and again."
+  echo "The service runs, configured by $config"
+  echo "What it says: $journal"
+  echo "Its page on this computer, unless you changed that: http://127.0.0.1:8765"
+}
+
+install_user_service() {
+  local folder=${XDG_CONFIG_HOME:-$HOME/.config}
+  mkdir -p "$folder/systemd/user"
+  [[ -n $config ]] || place_config "$folder/edge-ser" "$bundle" env
+  check_config
+  fill_in "$run_folder/edge-ser.service" "$prefix" "$config" "" \
+    >"$folder/systemd/user/edge-ser.service"
+  journal="journalctl --user -u edge-ser"
+  start_service systemctl --user
   echo "Also without anybody logged in: sudo loginctl enable-linger $(id -un)"
+}
+
+install_system_service() {
+  [[ -n $config ]] || place_config /etc/edge-ser "$prefix/bundle" as_root
+  [[ -n $destdir ]] || check_config
+  as_root mkdir -p "$destdir/etc/edge-ser/secrets" "$destdir/etc/systemd/system"
+  as_root chmod 700 "$destdir/etc/edge-ser/secrets"
+  fill_in "$run_folder/edge-ser-system.service" "$prefix" "$config" "" |
+    as_root tee "$destdir/etc/systemd/system/edge-ser.service" >/dev/null
+  journal="journalctl -u edge-ser"
+  [[ -n $destdir ]] || start_service as_root systemctl
+}
+
+link_command() { # link_command FOLDER [as_root]
+  local folder=$1
+  shift
+  "$@" mkdir -p "$destdir$folder"
+  "$@" ln -sf "$prefix/venv/bin/edge-ser" "$destdir$folder/edge-ser"
+  echo
+  echo "Installed. The command is $folder/edge-ser"
+  case :$PATH: in
+    *:"$folder":*) ;;
+    *) echo "(log in again, so that your shell finds it as 'edge-ser')" ;;
+  esac
 }
 
 microphone_note=
@@ -181,24 +304,22 @@ python=$(find_python)
 check_target
 check_files
 check_system_packages
+[[ $service != system ]] || take_prefix
 install_packages
-"$prefix/venv/bin/edge-ser" verify "$bundle"
+"$home/venv/bin/edge-ser" verify "$bundle"
+if [[ $service == system ]]; then
+  give_prefix
+  link_command /usr/local/bin as_root
+else
+  link_command "$HOME/.local/bin" env
+fi
 
-mkdir -p "$HOME/.local/bin"
-ln -sf "$prefix/venv/bin/edge-ser" "$HOME/.local/bin/edge-ser"
-
-echo
-echo "Installed. The command is $HOME/.local/bin/edge-ser"
-case :$PATH: in
-  *:"$HOME/.local/bin":*) ;;
-  *) echo "(log in again, so that your shell finds it as 'edge-ser')" ;;
-esac
 echo "Listen:     edge-ser stream --mic --bundle '$bundle'"
 echo "A file:     edge-ser stream --file talk.wav --bundle '$bundle'"
 echo "Microphones: edge-ser stream --list-devices"
 [[ -z $microphone_note ]] || echo "$microphone_note"
-if $service; then
-  install_service
-else
-  echo "As a service from now on: bash run/install.sh --service"
-fi
+case $service in
+  user) install_user_service ;;
+  system) install_system_service ;;
+  none) echo "As a service from now on: bash run/install.sh --service (or --system-service)" ;;
+esac
