@@ -6,8 +6,8 @@ starts at once and a device needs numpy, one runtime and audio I/O only.
 
 import os
 
-# From 1.29 on, ONNX Runtime keeps a database in the user's home folder and tells its maker of the
-# models that it loads, unless this is set before it is imported. Nothing may leave a device unasked.
+# From 1.29 on, ONNX Runtime keeps a database in the user's home folder and reports the models that
+# it loads to its maker, unless this is set before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
