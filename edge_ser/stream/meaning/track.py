@@ -111,32 +111,41 @@ class SoundTrack:
 
         The power of the stretch's frames with speech, less that of the noise, over that of the
         noise: the median of the frames without speech in the minute up to `end`, or its quietest
-        tenth where hardly anybody pauses. Without a detector all of the stretch counts as speech
-        and the quietest tenth as noise.
+        tenth where hardly anybody pauses. Without a detector it is `rise_db`.
 
         Returns:
             dB; None when there is no speech in the stretch.
         """
+        if self._detector is None:
+            return self.rise_db(start, end)
         chosen = self._within(start, end)
-        if self._detector is not None:
-            chosen = chosen[self._probabilities[chosen] >= SPEECH]
+        chosen = chosen[self._probabilities[chosen] >= SPEECH]
         if len(chosen) == 0:
             return None
-        noise = self._noise(end)
-        speech = max(float(self._variances[chosen].mean()) - noise, 0.0)
-        ratio = 10 * math.log10((speech + _SILENCE) / (noise + _SILENCE))
-        return min(max(ratio, SNR_RANGE[0]), SNR_RANGE[1])
+        recent = self._last_minute(end)
+        pauses = recent[self._probabilities[recent] < SPEECH]
+        quiet = len(pauses) < _PAUSE_FRAMES
+        noise = self._quietest(recent) if quiet else float(np.median(self._variances[pauses]))
+        return _above(float(self._variances[chosen].mean()), noise)
 
-    def _noise(self, end: int) -> float:
-        """Power of what is there when nobody speaks."""
+    def rise_db(self, start: int, end: int) -> float | None:
+        """How far a stretch stands above the quietest tenth of the last minute, `SNR_RANGE`.
+
+        Returns:
+            dB; None where nothing was heard.
+        """
+        chosen = self._within(start, end)
+        if len(chosen) == 0:
+            return None
+        quiet = self._quietest(self._last_minute(end))
+        return _above(float(self._variances[chosen].mean()), quiet)
+
+    def _last_minute(self, end: int) -> NDArray[np.intp]:
         end = min(end, self._position)
-        recent = self._within(end - round(FLOOR_SECONDS * SAMPLE_RATE), end)
-        power = self._variances[recent]
-        if self._detector is not None:
-            pauses = power[self._probabilities[recent] < SPEECH]
-            if len(pauses) >= _PAUSE_FRAMES:
-                return float(np.median(pauses))
-        return float(np.percentile(power, _QUIETEST))
+        return self._within(end - round(FLOOR_SECONDS * SAMPLE_RATE), end)
+
+    def _quietest(self, chosen: NDArray[np.intp]) -> float:
+        return float(np.percentile(self._variances[chosen], _QUIETEST))
 
     def _hear(self, frame: NDArray[np.float32], square: float, variance: float) -> None:
         self._position += FRAME_SAMPLES
@@ -154,6 +163,12 @@ class SoundTrack:
         kept = min(self._frames, _KEPT_FRAMES)
         ends = self._ends[:kept]
         return np.flatnonzero((ends > start) & (ends <= end))
+
+
+def _above(power: float, noise: float) -> float:
+    """What is more than the noise, over the noise, in dB."""
+    ratio = 10 * math.log10((max(power - noise, 0.0) + _SILENCE) / (noise + _SILENCE))
+    return min(max(ratio, SNR_RANGE[0]), SNR_RANGE[1])
 
 
 def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
