@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import sys
@@ -21,7 +20,9 @@ from web_fixtures import (
     SUMMARY,
     TOKEN,
     Answered,
+    next_message,
     served,
+    socket_of,
     token_file,
     wait_until,
     web_event,
@@ -30,7 +31,6 @@ from web_fixtures import (
     web_reading,
 )
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 
 from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.stream.options import WebOptions
@@ -40,25 +40,6 @@ from edge_ser.stream.web.audience import MOST_CLIENTS, WAITING_MESSAGES
 from edge_ser.stream.web.live_state import HISTORY_SECONDS, LONGEST_HISTORY
 from edge_ser.stream.web.page_sink import WebPage
 from edge_ser.stream.web.server import LARGEST_HEAD, MOST_CONNECTIONS
-
-SCHEMA = 2
-
-
-def socket_of(page: WebPage, path: str = "/ws", **options: Any) -> ClientConnection:
-    """A WebSocket client that never goes through a proxy."""
-    return connect(
-        f"ws://127.0.0.1:{page.port}{path}", proxy=None, open_timeout=PATIENCE, **options
-    )
-
-
-def next_message(client: ClientConnection, type_: str) -> dict[str, Any]:
-    """The next message of that type."""
-    while True:
-        message = json.loads(client.recv(timeout=PATIENCE))
-        assert message["schema"] == SCHEMA
-        if message["type"] == type_:
-            return dict(message)
-
 
 # Options
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stream_fixtures import INFO, sample_reading
+from websockets.sync.client import ClientConnection, connect
 
 from edge_ser.stream.options import WebOptions
 from edge_ser.stream.reading import Delivery, Event, Meter, Reading, StreamInfo, Summary
@@ -19,6 +20,7 @@ from edge_ser.stream.web.page_sink import WebPage
 
 TOKEN = "correct-horse-battery"
 RULE = "arousal > 0.65 for 3s"
+SCHEMA = 2
 PATIENCE = 30.0
 """Seconds that a test waits for something that must happen."""
 
@@ -148,3 +150,19 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"never happened: {what}"
         time.sleep(0.01)
+
+
+def socket_of(page: WebPage, path: str = "/ws", **options: Any) -> ClientConnection:
+    """A WebSocket client that never goes through a proxy."""
+    return connect(
+        f"ws://127.0.0.1:{page.port}{path}", proxy=None, open_timeout=PATIENCE, **options
+    )
+
+
+def next_message(client: ClientConnection, type_: str) -> dict[str, Any]:
+    """The next message of that type."""
+    while True:
+        message = json.loads(client.recv(timeout=PATIENCE))
+        assert message["schema"] == SCHEMA
+        if message["type"] == type_:
+            return dict(message)
