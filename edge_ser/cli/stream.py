@@ -7,11 +7,16 @@ and only if it is given: so a `--config` file and the command line merge key by 
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from edge_ser.cli.failures import expected_failure
 from edge_ser.errors import InputError
+
+if TYPE_CHECKING:
+    from edge_ser.stream.options import StreamOptions
 
 EXAMPLES = """\
   edge-ser stream --mic                          the default microphone, live view; Ctrl-C stops
@@ -329,9 +334,22 @@ def run(args: argparse.Namespace) -> int:
     if given.get("check_config"):
         print("the options can be used")
         return 0
+    return _run_logged(options)
+
+
+def _run_logged(options: StreamOptions) -> int:
+    """Run it; what ends it early goes into the log, in whatever form that has."""
     from edge_ser.stream.run import run_stream
 
-    run_stream(options)
+    try:
+        run_stream(options)
+    except Exception as error:
+        failure = expected_failure("stream", error)
+        if failure is None:
+            raise
+        details = {"hint": failure.hint, "exit_code": failure.exit_code}
+        logging.getLogger(__name__).error("%s", failure, extra=details)
+        return failure.exit_code
     return 0
 
 

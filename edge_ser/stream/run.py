@@ -20,6 +20,7 @@ from edge_ser.stream.options import StreamOptions
 from edge_ser.stream.protocols import Source
 from edge_ser.stream.reading import StreamInfo, Summary
 from edge_ser.stream.recorder import LONGEST_SECONDS, Recorder
+from edge_ser.stream.service.crash import forbid_memory_dumps
 from edge_ser.stream.service.logs import configure_logging
 from edge_ser.stream.service.watchdog import Watchdog
 from edge_ser.stream.session import Session
@@ -43,6 +44,7 @@ def run_stream(options: StreamOptions, source: Source | None = None) -> Summary:
         AudioDeviceError: the microphone failed.
     """
     configure_logging(options.log)
+    forbid_memory_dumps()
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequest())
         source = source or open_source(options.input)

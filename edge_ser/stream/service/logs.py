@@ -49,7 +49,7 @@ def configure_logging(options: LogOptions, output: TextIO | None = None) -> None
 
 
 class TextFormatter(logging.Formatter):
-    """`edge-ser stream: sentence`, one line each.
+    """`edge-ser stream: sentence`, one line each; a record's `hint` gets a line of its own.
 
     Args:
         priorities: whether "<4>" and the like go first, as sd-daemon(3) has it.
@@ -60,9 +60,12 @@ class TextFormatter(logging.Formatter):
         self._priorities = priorities
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's message and, below it, its traceback."""
+        """The record's message and, below it, its traceback and hint."""
         priority = f"<{_priority(record.levelno)}>" if self._priorities else ""
         lines = [_PREFIX + _one_line(record.getMessage()), *_traceback(self, record).splitlines()]
+        hint = getattr(record, "hint", "")
+        if hint:
+            lines.append("  hint: " + _one_line(hint))
         return "\n".join(priority + line for line in lines)
 
 
