@@ -133,7 +133,7 @@ def test_intake_mixes_counts_and_resamples() -> None:
     assert vars(intake.counters) == {
         "frames": len(signal),
         "clipped": 2,
-        **dict.fromkeys(("dropped", "overflows", "reconnects", "invalid"), 0),
+        **dict.fromkeys(("dropped", "overflows", "reconnects", "gaps", "invalid"), 0),
     }
 
 

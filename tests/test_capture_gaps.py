@@ -15,7 +15,7 @@ RING = round(RATE * RING_SECONDS)
 
 def numbered(start: int, count: int) -> NDArray[np.float32]:
     """Mono frames that carry their own number; exact in float32 below 2^24."""
-    return np.arange(start, start + count, dtype=np.float32)[:, None] / 2**24
+    return np.arange(start, start + count, dtype=np.float32)[:, None] / np.float32(2**24)
 
 
 def drained(intake: Intake) -> list[tuple[int, NDArray[np.float32]]]:

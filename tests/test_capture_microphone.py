@@ -21,6 +21,7 @@ from edge_ser.stream.capture.microphone import Microphone, Patience
 from edge_ser.stream.capture.opening import USUAL_RATES
 from edge_ser.stream.capture.portaudio import explain, load_portaudio
 from edge_ser.stream.capture.resampler import StreamResampler
+from edge_ser.stream.capture.silence import STANDSTILL_SECONDS
 
 QUICK = Patience(tick=0.005, first_pause=0.001, longest_pause=0.004)
 STILL = Patience(tick=60)
@@ -399,6 +400,24 @@ def test_a_stream_that_ends_while_its_device_is_away(fake_portaudio: FakePortAud
         wait_until(lambda: not source.connected)
         begun = time.monotonic()
     assert time.monotonic() - begun < LIMIT_SECONDS
+
+
+@pytest.mark.parametrize("reconnect", [True, False])
+def test_a_process_that_stood_still_opens_the_device_anew(
+    fake_portaudio: FakePortAudio, reconnect: bool
+) -> None:
+    """The sound server kept a few seconds and threw the rest away, without a word."""
+    now = 0.0
+    fake_portaudio.signal = np.ones((160, 1), np.float32)
+    with microphone(
+        fake_portaudio, rate=16_000, patience=QUICK, reconnect=reconnect, clock=lambda: now
+    ) as source:
+        assert len(heard(source, 160)) == 160
+        now += STANDSTILL_SECONDS + 1
+        assert len(heard(source, 160)) == 160
+        assert (source.counters.reconnects, source.counters.gaps) == (1, 1)
+        assert source.counters.dropped == pytest.approx(16_000 * now, abs=200)
+        assert fake_portaudio.streams[0].closed
 
 
 @pytest.mark.parametrize("failing", ["initialize", "query", "open", "start"])

@@ -54,7 +54,7 @@ def rtp(
     header = struct.pack(
         "!BBHII", 0x80, kind, (start + number) & 0xFFFF, timestamp & 0xFFFF_FFFF, ssrc
     )
-    return header + (payload(number) if data is None else data)
+    return header + (payload(number % 1_000) if data is None else data)
 
 
 def heard(intake: Intake) -> list[int]:
@@ -280,6 +280,18 @@ def test_a_long_gap_is_an_interruption(sign: int) -> None:
     assert heard(intake) == [2, 3]
     assert intake.counters.reconnects == 1
     assert intake.counters.dropped == 0
+
+
+@pytest.mark.parametrize("missing", [600, 70_000])
+def test_a_long_loss_is_counted_too(missing: int) -> None:
+    """The numbers went on as time did; however often they wrapped around."""
+    to, intake = receiver()
+    take(to, rtp(1), *(rtp(2 + missing + more) for more in range(3)))
+    to.pause()
+    assert heard(intake) == [1]
+    assert len(heard(intake)) == 3
+    assert intake.counters.reconnects == 1
+    assert intake.counters.dropped == missing * FRAMES
 
 
 def test_a_restarted_sender_is_followed() -> None:

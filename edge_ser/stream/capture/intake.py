@@ -93,22 +93,24 @@ class Intake:
         self._begin(_Segment(rate))
 
     def _begin(self, segment: _Segment) -> None:
-        self.end()
         with self._lock:
             if len(self._waiting) >= MOST_SEGMENTS:
                 self.counters.dropped += len(self._waiting.popleft().ring)
             self._waiting.append(segment)
         self._rate = segment.rate
-        self._writing = segment
+        before, self._writing = self._writing, segment
+        if before is not None:
+            before.ended = True
 
     def write(self, frames: NDArray[np.float32]) -> None:
         """Append (n, channels) float32 to the open segment: counted, mixed to mono, or dropped."""
-        if self._writing is None:
+        segment = self._writing
+        if segment is None:
             return
         self.counters.frames += len(frames)
         self.counters.clipped += count_clipped(frames)
         mono = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1)
-        self.counters.dropped += len(frames) - self._append(mono)
+        self.counters.dropped += len(frames) - self._append(segment, mono)
 
     def fill(self, frames: int, lost: bool) -> None:
         """Append silence for audio that did not come, so that time stays true.
@@ -117,15 +119,14 @@ class Intake:
             frames: of the open segment's rate.
             lost: they were sent and are counted as dropped; False: the sender was silent.
         """
-        if self._writing is None:
+        segment = self._writing
+        if segment is None:
             return
-        written = self._append(np.zeros(frames, dtype=np.float32))
+        written = self._append(segment, np.zeros(frames, dtype=np.float32))
         self.counters.dropped += frames if lost else frames - written
 
-    def _append(self, mono: NDArray[np.float32]) -> int:
+    def _append(self, segment: _Segment, mono: NDArray[np.float32]) -> int:
         """Frames of (n,) that the open segment, or the one after its gap, could take."""
-        segment = self._writing
-        assert segment is not None
         if segment.full:
             if len(segment.ring) > 0:
                 return 0
@@ -134,6 +135,10 @@ class Intake:
         written = segment.ring.write(mono)
         segment.full = written < len(mono)
         return written
+
+    def lose(self, frames: int) -> None:
+        """So many frames are known to be missing, and no silence stands for them."""
+        self.counters.dropped += frames
 
     def wait_for_room(self, frames: int, seconds: float) -> bool:
         """Whether so many frames fit into the open segment, at the latest after `seconds`."""

@@ -4,7 +4,9 @@ The callback mixes and copies into fixed memory and adds to counters, nothing el
 waits, whatever inference or the terminal do. A watching thread notices when the device is gone
 (PortAudio ends the stream, or nothing arrives any more) and opens it again when it is back; the
 reader never waits for that. Only the microphone of the same name is opened again: another one
-would change what is measured without a word.
+would change what is measured without a word. The device is also opened anew when this process
+itself stood still so long that the sound server must have thrown audio away, which nobody else
+would notice.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import Any, Self
@@ -25,7 +29,7 @@ from edge_ser.stream.capture.devices import InputDevice, find_again, input_devic
 from edge_ser.stream.capture.intake import Intake
 from edge_ser.stream.capture.opening import as_float, open_input
 from edge_ser.stream.capture.portaudio import explain, restart_portaudio
-from edge_ser.stream.capture.silence import PAUSE_SECONDS, SILENT_PAUSES
+from edge_ser.stream.capture.silence import PAUSE_SECONDS, SILENT_PAUSES, STANDSTILL_SECONDS
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +55,13 @@ class Patience:
         return min(2 * pause, self.longest_pause)
 
 
+def seconds_awake_and_asleep() -> float:
+    """A monotonic clock that goes on while the computer sleeps, where the system has one."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 class Microphone:
     """A `Source` of live audio.
 
@@ -60,6 +71,7 @@ class Microphone:
         rate, channels: to open it with; None takes what it prefers.
         reconnect: wait for it when it vanishes; False ends with an error.
         patience: see there.
+        clock: seconds, monotonic.
     """
 
     live = True
@@ -72,6 +84,7 @@ class Microphone:
         channels: int | None = None,
         reconnect: bool = True,
         patience: Patience = Patience(),
+        clock: Callable[[], float] = seconds_awake_and_asleep,
     ) -> None:
         self._sounddevice = sounddevice
         self._device = device
@@ -80,7 +93,10 @@ class Microphone:
         self._reconnect = reconnect
         self._patience = patience
         self._intake = Intake(rate or device.rate)
+        self._clock = clock
         self._stream: Any = None
+        # Set when what the device still delivers does not belong to what came before.
+        self._deaf = False
         self._closing = threading.Event()
         self._gone = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="microphone", daemon=True)
@@ -135,6 +151,7 @@ class Microphone:
             self._gone.set,
         )
         self._stream = opened.stream
+        self._deaf = False
         self._intake.begin(opened.rate)
         try:
             opened.stream.start()
@@ -144,6 +161,8 @@ class Microphone:
 
     def _callback(self, frames: NDArray[Any], count: int, _: Any, status: Any) -> None:
         """PortAudio's real-time thread: (count, channels)."""
+        if self._deaf:
+            return
         if status.input_overflow:
             self.counters.overflows += 1
         self._intake.write(as_float(frames))
@@ -160,39 +179,54 @@ class Microphone:
 
     def _watch(self) -> None:
         """The watching thread: until the stream is left or the device is gone for good."""
-        failure = AudioDeviceError(
+        failure: EdgeSerError = AudioDeviceError(
             f"{self.label}: the microphone stopped delivering audio",
             "was it unplugged? Plug it in and start again",
         )
         pause = self._patience.first_pause
         try:
-            while True:
-                heard = self._listen()
+            while not self._closing.is_set():
+                frames = self.counters.frames
+                stood_still = self._listen()
                 self._close()
+                if stood_still and not self._reconnect:
+                    self._reopen()
+                    continue
                 if self._closing.is_set() or not self._reconnect:
                     return
-                if heard:
-                    _log.debug("%s: the microphone is gone", self.label)
-                    pause = self._patience.first_pause
+                if self.counters.frames > frames:
+                    pause = 0.0 if stood_still else self._patience.first_pause
                 pause = self._wait_and_reopen(pause)
+        except EdgeSerError as error:
+            failure = error
         except Exception as error:
             # A thread that died without a word would leave a stream that waits for ever.
             failure = AudioDeviceError(f"{self.label}: watching the microphone failed: {error}")
             raise
         finally:
+            self._close()
             self._intake.close(failure)
 
     def _listen(self) -> bool:
-        """Until the device is gone or the stream is left; whether any audio came."""
-        begun = seen = self.counters.frames
-        pauses = 0
+        """Until the device is gone, the stream is left, or this process has stood still.
+
+        Returns:
+            Whether it stood still: the sound server has lost audio then, and says nothing.
+        """
+        seen, looked, pauses = self.counters.frames, self._clock(), 0
         while not self._closing.is_set() and not self._gone.wait(self._patience.tick):
-            frames = self.counters.frames
+            frames, now = self.counters.frames, self._clock()
+            if now - looked > self._patience.tick + STANDSTILL_SECONDS:
+                self._deaf = True
+                missing = round((now - looked) * self.rate) - (frames - seen)
+                _log.warning("%s: this process stood still for %.0f s", self.label, now - looked)
+                self._intake.lose(max(0, missing))
+                return True
             pauses = pauses + 1 if frames == seen else 0
-            seen = frames
             if pauses == SILENT_PAUSES:
-                break
-        return self.counters.frames > begun
+                return False
+            seen, looked = frames, now
+        return False
 
     def _wait_and_reopen(self, pause: float) -> float:
         """Try until the device is open again or the stream is left; the pause to go on with."""

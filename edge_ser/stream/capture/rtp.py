@@ -29,7 +29,7 @@ STATIC_TYPES = {
 DYNAMIC_TYPES = range(96, 128)
 
 LONGEST_GAP_SECONDS = 5.0
-"""Filled with silence; what is missing beyond it is an interruption."""
+"""Filled with silence; what is missing beyond it is an interruption, counted if it was lost."""
 
 
 class RtpReceiver:
@@ -58,6 +58,7 @@ class RtpReceiver:
         self._order = PacketOrder()
         self._format: PcmInput | None = None
         self._sequence = 0
+        self._frames = 0
         self._timestamp = 0
 
     def take(self, datagram: bytes, sender: object) -> None:
@@ -124,6 +125,7 @@ class RtpReceiver:
             self._intake.write(frames)
             self._format, self._sequence = samples, packet.sequence
             self._timestamp = packet.timestamp + len(frames)
+            self._frames = len(frames)
 
     def _gap(self, packet: RtpPacket, samples: PcmInput) -> int | None:
         """Frames missing before the packet; None if a new segment begins with it.
@@ -134,6 +136,16 @@ class RtpReceiver:
             return None
         gap = (packet.timestamp - self._timestamp + 0x8000_0000 & 0xFFFF_FFFF) - 0x8000_0000
         if abs(gap) > samples.rate * LONGEST_GAP_SECONDS:
+            if self._numbers_agree(packet, gap):
+                self._intake.lose(gap)
             return None
         self._intake.counters.invalid += gap < 0
         return gap
+
+    def _numbers_agree(self, packet: RtpPacket, gap: int) -> bool:
+        """Whether so many packets are missing as make up the gap, in packets like the last one.
+
+        Otherwise the sender was silent, or was restarted and counts from anywhere.
+        """
+        missing = packet.sequence - self._sequence - 1 & 0xFFFF
+        return gap > 0 and self._frames > 0 and gap % (self._frames << 16) == missing * self._frames

@@ -14,3 +14,7 @@ SILENT_PAUSES = 12
 
 TAKEOVER_SECONDS = 0.5
 """Silence of a sender after which another one is listened to."""
+
+STANDSTILL_SECONDS = 4.0
+"""Between two looks that should be a moment apart: this process was stopped, or the computer
+slept, for longer than a sound server keeps audio for it."""

@@ -62,6 +62,9 @@ POLICY_VIOLATION = 1008
 TRY_AGAIN_LATER = 1013
 """Close codes: RFC 6455, 7.4.1, and IANA's registry."""
 
+MOST_REASON = 123
+"""Bytes that a close frame holds beside the code."""
+
 
 class WebSocketSource:
     """A `Source` that is a WebSocket server.
@@ -216,22 +219,25 @@ class WebSocketSource:
 
     async def _greet(self, connection: ServerConnection) -> PcmInput | None:
         """What the sender will send; None if it was refused."""
+        code = POLICY_VIOLATION
         try:
             async with asyncio.timeout(HELLO_SECONDS):
                 message = await connection.recv()
             hello = read_hello(message, self._samples)
         except TimeoutError:
-            await _refuse(connection, POLICY_VIOLATION, "no first message")
+            reason = "no first message"
         except InputError as error:
-            await _refuse(connection, POLICY_VIOLATION, f"{error}; {error.hint}")
+            reason = f"{error}; {error.hint}"
         else:
             if not self._may_send(connection, hello):
-                await _refuse(connection, POLICY_VIOLATION, "wrong token")
+                reason = "wrong token"
             elif self._sending:
-                await _refuse(connection, TRY_AGAIN_LATER, "another sender is connected")
+                code, reason = TRY_AGAIN_LATER, "another sender is connected"
             else:
                 return hello.samples
         self.counters.invalid += 1
+        await connection.send(json.dumps({"error": reason}))
+        await connection.close(code, reason.encode()[:MOST_REASON].decode(errors="ignore"))
         return None
 
     def _may_send(self, connection: ServerConnection, hello: Hello) -> bool:
@@ -275,9 +281,3 @@ class WebSocketSource:
         if not self._intake.connected:
             self._intake.begin(rate)
         self._intake.write(frames)
-
-
-async def _refuse(connection: ServerConnection, code: int, reason: str) -> None:
-    """Say why, for the program in the message and for people in the close frame, and end."""
-    await connection.send(json.dumps({"error": reason}))
-    await connection.close(code, reason.encode()[:120].decode(errors="ignore"))
