@@ -57,6 +57,7 @@ class Outbox:
         self._summary: Summary | None = None
         self._closing = False
         self._sent = self._lost = self._failures = 0
+        self._in_hand = False
         self._error = ""
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
@@ -119,7 +120,8 @@ class Outbox:
             if self._hurried and time.monotonic() > deadline:
                 break
         with self._changed:
-            self._lost += len(self._queue)
+            # What the sink still hangs over counts too: nobody waits for it any more.
+            self._lost += len(self._queue) + self._in_hand
             self._queue.clear()
 
     @property
@@ -147,6 +149,7 @@ class Outbox:
                 while not self._queue and self._meter is None and not self._closing:
                     self._changed.wait()
                 message = self._queue.popleft() if self._queue else None
+                self._in_hand = message is not None
                 meter, self._meter = self._meter, None
                 ending = self._closing and message is None
                 self._changed.notify_all()
@@ -164,6 +167,7 @@ class Outbox:
         with self._changed:
             self._sent += taken
             self._lost += not taken
+            self._in_hand = False
 
     def _attempt(self, method: str, argument: object) -> bool:
         """Call the sink; False if it has failed, now or, being essential, before."""

@@ -6,6 +6,8 @@ The file holds the 16 kHz mono float samples exactly as the windows saw them, so
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 
 from edge_ser import SAMPLE_RATE
 from edge_ser.errors import EnvironmentMissing, InputError
+
+_log = logging.getLogger(__name__)
 
 LONGEST_SECONDS = 600.0
 """A recording ends here even if the stream goes on."""
@@ -63,12 +67,22 @@ class Recorder:
         return self._left > 0
 
     def write(self, samples: NDArray[np.float32]) -> None:
-        """Append (n,) samples at 16 kHz, up to the limit."""
+        """Append (n,) samples at 16 kHz, up to the limit.
+
+        A disk that is full ends the recording, with a word in the log, and not the stream.
+        """
         kept = samples[: self._left]
-        if len(kept):
+        if not len(kept):
+            return
+        try:
             self._file.write(kept)
-            self._left -= len(kept)
-            self._empty = False
+        except (RuntimeError, OSError) as error:
+            # LibsndfileError is a RuntimeError; its text is no more than "System error".
+            _log.warning("recording into %s ends, the disk may be full: %s", self.path, error)
+            self._left = 0
+            return
+        self._left -= len(kept)
+        self._empty = False
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +93,8 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with contextlib.suppress(RuntimeError, OSError):
+            self._file.close()
         if self._empty:
             # A stream that never started must not block the name for the next attempt.
             self.path.unlink(missing_ok=True)
