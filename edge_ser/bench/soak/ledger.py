@@ -36,7 +36,6 @@ class Ledger:
         self.windows: dict[int, Window] = {}
         self._hop = round(hop_seconds * SAMPLE_RATE)
         self._end = 0
-        self._outages = 0
 
     @property
     def end(self) -> int:
@@ -46,8 +45,8 @@ class Ledger:
     def enter(self, reading: Mapping[str, Any]) -> None:
         """Take the JSON object of a reading."""
         start, end = reading["start_sample"], reading["end_sample"]
-        if reading["reconnects"] != self._outages or self.readings == 0:
-            self._outages = reading["reconnects"]
+        if start >= self._end:
+            # The stream's first reading, or one that shares nothing with the one before it.
             self._close(start)
             first = max(round(FIRST_SECONDS * SAMPLE_RATE), self._hop)
             self.missing += max(0, (end - start - first) // self._hop)

@@ -144,6 +144,7 @@ class EndlessAudio:
             return
         self._next_outage += self._every_outage
         self.counters.reconnects += 1
+        self.counters.gaps += 1
         self._tape.cut()
 
     def _resampled(self) -> NDArray[np.float32]:

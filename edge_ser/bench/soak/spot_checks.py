@@ -15,12 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ser.bench.soak.source import GRID
-from edge_ser.bundle.manifest import Quantisation
 from edge_ser.frontend.numpy_frontend import causal_log_mel
-from edge_ser.runtime.blocks import blocks
-from edge_ser.runtime.head import apply_head, pool_quantised
-from edge_ser.runtime.host import HostEngine, quantise
+from edge_ser.runtime.blocks import STRIDE, blocks
+from edge_ser.runtime.head import apply_head
+from edge_ser.runtime.host import HostEngine
 
 FORGOTTEN = 40.0
 """Time constants of the level before the first compared window: e^-40 is 4e-18, less than the
@@ -36,7 +34,7 @@ class Stretch:
 
     Attributes:
         begun: sample at which this signal began, at an outage or at 0.
-        start: of the first sample here; `start - begun` is a multiple of `GRID`.
+        start: of the first sample here; `start - begun` is a multiple of `source.GRID`.
         samples: (n,) float32 at 16 kHz.
     """
 
@@ -89,13 +87,17 @@ def largest_difference(engine: HostEngine, stretch: Stretch, windows: list[Windo
     """Largest absolute difference of any dimension of any of the windows; 0 without windows."""
     if not windows:
         return 0.0
-    values, scores = _outputs(engine, causal_log_mel(stretch.samples, engine.tables.frontend))
-    tables = engine.tables
+    spec, backbone = engine.tables.frontend, engine.backbone
+    values, scores = _outputs(engine, causal_log_mel(stretch.samples, spec))
     worst = 0.0
     for window in windows:
-        first, last = ((at - stretch.start) // GRID for at in (window.start, window.end))
-        pool = pool_quantised(values[first:last], scores[first:last], tables.values, tables.scores)
-        offline = apply_head(pool.pooled(), tables.head)
+        # The outputs that stand before a sample: of whole frames, one per stride begun.
+        first, last = (
+            -(-((sample - stretch.start) // spec.hop) // STRIDE)
+            for sample in (window.start, window.end)
+        )
+        pool = backbone.pool(values[first:last], scores[first:last])
+        offline = apply_head(pool.pooled(), engine.tables.head)
         worst = max(worst, float(np.abs(offline - window.values).max()))
     return worst
 
@@ -103,12 +105,11 @@ def largest_difference(engine: HostEngine, stretch: Stretch, windows: list[Windo
 def _outputs(
     engine: HostEngine, features: NDArray[np.float32]
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """The backbone's values and scores for every output frame, (frames, bands, channels)."""
-    code: Quantisation = engine.tables.input
+    """The backbone's values and scores of every output frame, (outputs, bands, channels)."""
+    backbone = engine.backbone
     values, scores = [], []
     for part in blocks(len(features), engine.tables.receptive_radius):
-        codes = quantise(features[part.start : part.stop], code)
-        outputs = engine.model.run(codes[None, :, :, None])
-        values.append(outputs["values"][0][part.kept])
-        scores.append(outputs["scores"][0][part.kept])
+        ran = backbone.run(backbone.stored(features[part.start : part.stop]))
+        values.append(ran[0][part.kept])
+        scores.append(ran[1][part.kept])
     return np.concatenate(values), np.concatenate(scores)
