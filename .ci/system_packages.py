@@ -109,6 +109,7 @@ PACKAGES = (
     SystemPackage("cppcheck", "the C engine's static analysis", programs=("cppcheck",)),
     SystemPackage("chromium", "the tests of the web pages", programs=("chromium",)),
     SystemPackage("mosquitto", "the MQTT tests (a broker)", file_pattern="sbin/mosquitto"),
+    SystemPackage("openssl", "the MQTT tests (certificates)", programs=("openssl",)),
     SystemPackage("systemd", "the tests of the service units", programs=("systemd-analyze",)),
     SystemPackage("strace", "the privacy test (what a stream writes)", programs=("strace",)),
     SystemPackage("pulseaudio", "the microphone test (a virtual one)", programs=("pulseaudio",)),

@@ -117,7 +117,7 @@ def sinks_of(options: StreamOptions, live: bool, notes: Sequence[str]) -> list[S
     if output.mqtt is not None:
         from edge_ser.stream.sinks.mqtt import Mqtt
 
-        sinks.append(Mqtt(output.mqtt))
+        sinks.append(Mqtt(output.mqtt, options.rules))
     if output.osc is not None:
         from edge_ser.stream.sinks.osc import Osc
 
