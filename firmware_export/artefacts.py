@@ -10,10 +10,16 @@ from calibration.cache import CalibrationCache
 from edge_ser.bundle.manifest import BACKBONE_TABLES, ModelInfo, Quantisation, TensorInfo
 from edge_ser.errors import GateFailed
 from edge_ser.students.wav2small import Wav2Small
-from firmware_export import onnx_float, onnx_int8, tflite_backbone, tflite_hybrid
-from firmware_export.targets import BACKBONE_TFLITE, FLOAT_ONNX, INT8_ONNX, INT8_TFLITE
+from firmware_export import onnx_backbone, onnx_float, onnx_int8, tflite_backbone, tflite_hybrid
+from firmware_export.targets import (
+    BACKBONE_ONNX,
+    BACKBONE_TFLITE,
+    FLOAT_ONNX,
+    INT8_ONNX,
+    INT8_TFLITE,
+)
 
-MODEL_FILES = [FLOAT_ONNX, INT8_ONNX, INT8_TFLITE, BACKBONE_TFLITE]
+MODEL_FILES = [FLOAT_ONNX, INT8_ONNX, INT8_TFLITE, BACKBONE_TFLITE, BACKBONE_ONNX]
 
 
 def write_models(
@@ -32,6 +38,7 @@ def write_models(
     """
     onnx_float.convert(student, folder / FLOAT_ONNX, metadata)
     onnx_int8.convert(folder / FLOAT_ONNX, student, cache, folder / INT8_ONNX, metadata)
+    onnx_backbone.convert(folder / INT8_ONNX, student, folder / BACKBONE_ONNX, metadata)
     tflite_hybrid.convert(student, cache, folder / INT8_TFLITE, metadata)
     tables = folder / BACKBONE_TABLES
     tflite_backbone.convert(student, cache, folder / BACKBONE_TFLITE, tables, metadata)
@@ -45,6 +52,7 @@ def write_models(
             tflite_hybrid.INPUT_NAME, tflite_hybrid.OUTPUT_NAME, (1, tflite_hybrid.FIXED_SAMPLES)
         ),
         BACKBONE_TFLITE: backbone,
+        BACKBONE_ONNX: _onnx_backbone(student),
     }
 
 
@@ -74,6 +82,19 @@ def _waveform(source: str, result: str, shape: tuple[int | str, int | str]) -> M
         outputs=(TensorInfo(result, (batch, 3), "float32"),),
         input_kind="waveform",
         fixed_samples=samples if isinstance(samples, int) else None,
+        quantisation={},
+    )
+
+
+def _onnx_backbone(student: Wav2Small) -> ModelInfo:
+    source = (1, 1, "frames", student.config.frontend.n_mels)
+    result = onnx_backbone.output_shape(student)
+    values, scores = (TensorInfo(name, result, "float32") for name in onnx_backbone.OUTPUT_NAMES)
+    return ModelInfo(
+        inputs=(TensorInfo(onnx_backbone.INPUT_NAME, source, "float32"),),
+        outputs=(values, scores),
+        input_kind="log-mel",
+        fixed_samples=None,
         quantisation={},
     )
 

@@ -90,6 +90,7 @@ def export_bundle(
     audio: Sequence[Path] = (),
     audio_clips: int = DEFAULT_AUDIO_CLIPS,
     with_run: bool = True,
+    with_c: bool = True,
     with_binaries: bool = True,
     force: bool = False,
     keep_failed: bool = False,
@@ -105,6 +106,7 @@ def export_bundle(
         audio: folders of real clips for the drift gate; probe clips without.
         audio_clips: at most this many of them.
         with_run: whether `run/` (wheel, installer, README) goes in where the target takes it.
+        with_c: whether `c/` goes in where the target takes it.
         with_binaries: whether `c/` gets a library and a program built for the target.
         force: replace an existing `out`.
         keep_failed: write the bundle although the drift gate fails; the manifest says so.
@@ -118,6 +120,8 @@ def export_bundle(
             repeat.
     """
     chosen = find_target(target)
+    if not with_c:
+        chosen = dataclasses.replace(chosen, c=None)
     archive = out.with_name(out.name + ".tar.gz")
     _refuse_existing([out, archive], force)
     student, card = load_student(checkpoint)

@@ -7,11 +7,21 @@ from pathlib import Path
 
 from edge_ser.bundle.manifest import Figure
 from edge_ser.errors import GateFailed
-from firmware_export.targets import BACKBONE_TFLITE, INT8_ONNX, INT8_TFLITE
+from firmware_export.targets import BACKBONE_ONNX, BACKBONE_TFLITE, INT8_ONNX, INT8_TFLITE
 
 SIZE_GATES: dict[str, dict[str, int]] = {
-    "wav2small": {INT8_ONNX: 115_000, INT8_TFLITE: 130_000, BACKBONE_TFLITE: 97_000},
-    "wav2small-17k": {INT8_ONNX: 60_000, INT8_TFLITE: 60_000, BACKBONE_TFLITE: 30_000},
+    "wav2small": {
+        INT8_ONNX: 115_000,
+        INT8_TFLITE: 130_000,
+        BACKBONE_TFLITE: 97_000,
+        BACKBONE_ONNX: 97_000,
+    },
+    "wav2small-17k": {
+        INT8_ONNX: 60_000,
+        INT8_TFLITE: 60_000,
+        BACKBONE_TFLITE: 30_000,
+        BACKBONE_ONNX: 30_000,
+    },
 }
 """student -> file -> most bytes. The paper's int8 ONNX of wav2small has 120,000."""
 

@@ -14,6 +14,7 @@ FLOAT_ONNX = "model.float.onnx"
 INT8_ONNX = "model.int8.onnx"
 INT8_TFLITE = "model.int8.tflite"
 BACKBONE_TFLITE = "backbone.int8.tflite"
+BACKBONE_ONNX = "backbone.int8.onnx"
 
 _KIB, _MIB = 1024, 1024 * 1024
 

@@ -36,6 +36,7 @@ MODEL_FILES = {
     "model.int8.onnx",
     "model.int8.tflite",
     "backbone.int8.tflite",
+    "backbone.int8.onnx",
 }
 
 
@@ -95,6 +96,7 @@ def test_sizes_pass_the_gates(exported: ExportResult) -> None:
     assert exported.sizes["model.int8.onnx"] <= 115_000
     assert exported.sizes["model.int8.tflite"] <= 130_000
     assert exported.sizes["backbone.int8.tflite"] <= 97_000
+    assert exported.sizes["backbone.int8.onnx"] <= 97_000
 
 
 def test_drift_of_every_int8_file_is_in_the_manifest(exported: ExportResult) -> None:

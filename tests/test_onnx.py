@@ -22,7 +22,7 @@ from edge_ser.errors import InputError
 from edge_ser.frontend.spec import FrontEndSpec
 from edge_ser.students.catalogue import build_student
 from edge_ser.students.wav2small import Wav2Small
-from firmware_export import onnx_float, onnx_int8
+from firmware_export import onnx_backbone, onnx_float, onnx_int8
 from firmware_export.probes import probe_clips
 
 METADATA = {"dimensions": "arousal,dominance,valence", "licence": "Apache-2.0"}
@@ -38,6 +38,7 @@ class Exported:
     cache: CalibrationCache
     float_file: Path
     int8_file: Path
+    backbone_file: Path
 
 
 def cache_of(student: Wav2Small) -> CalibrationCache:
@@ -51,10 +52,11 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Each student with its float and int8 file."""
     student, _ = load_student(request.getfixturevalue(request.param))
     folder, cache = tmp_path_factory.mktemp("onnx"), cache_of(student)
-    full, quantised = folder / "float.onnx", folder / "int8.onnx"
+    full, quantised, cut = (folder / f"{name}.onnx" for name in ("float", "int8", "backbone"))
     onnx_float.convert(student, full, METADATA)
     onnx_int8.convert(full, student, cache, quantised, METADATA)
-    return Exported(student, cache, full, quantised)
+    onnx_backbone.convert(quantised, student, cut, METADATA)
+    return Exported(student, cache, full, quantised, cut)
 
 
 def session(path: Path, optimised: Path | None = None) -> Any:
@@ -187,3 +189,54 @@ def test_a_cache_of_another_front_end_is_refused(exported: Exported, tmp_path: P
     other = dataclasses.replace(exported.cache, frontend_sha256=FrontEndSpec(hop=16).sha256())
     with pytest.raises(InputError, match="another front-end"):
         onnx_int8.convert(exported.float_file, exported.student, other, tmp_path / "x.onnx", {})
+
+
+# The backbone alone
+
+
+def inner(path: Path, tensors: dict[str, Any], source: str, values: NDArray[Any]) -> list[Any]:
+    """Tensors inside a file: it gets them as outputs."""
+    model = onnx.load(path)
+    del model.graph.output[:]
+    for name, kind in tensors.items():
+        model.graph.output.append(onnx.helper.make_tensor_value_info(name, kind, None))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    loaded = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    return list(loaded.run(list(tensors), {source: values}))
+
+
+def test_the_backbone_computes_what_the_whole_model_does(exported: Exported) -> None:
+    """Its rows being those of the whole model: to the bit."""
+    names = ("frontend", "values/f", "scores/f")
+    tensors = dict.fromkeys(names, onnx.TensorProto.FLOAT)
+    audio = synthetic_speech(2.0)[None]
+    rows, values, scores = inner(exported.int8_file, tensors, "audio", audio)
+    found = session(exported.backbone_file).run(["values", "scores"], {"log_mel": rows})
+    assert np.array_equal(found[0], values) and np.array_equal(found[1], scores)
+    assert found[0].std() > 0
+
+
+def test_the_backbone_takes_rows_of_any_length(exported: Exported) -> None:
+    loaded = session(exported.backbone_file)
+    (source,) = loaded.get_inputs()
+    assert (source.name, source.shape) == ("log_mel", [1, 1, "frames", 26])
+    shape = list(onnx_backbone.output_shape(exported.student))
+    assert [(out.name, out.shape) for out in loaded.get_outputs()] == [
+        ("values", shape),
+        ("scores", shape),
+    ]
+    for frames in (1, 2, 149, 1_001):
+        values, _ = loaded.run(None, {"log_mel": np.zeros((1, 1, frames, 26), np.float32)})
+        assert values.shape == (1, shape[1], -(-frames // 2), shape[3])
+
+
+def test_the_backbone_has_nothing_of_front_end_and_head(exported: Exported) -> None:
+    model = onnx.load(exported.backbone_file)
+    kinds = {node.op_type for node in model.graph.node}
+    assert kinds == {"Conv", "MaxPool", "QuantizeLinear", "DequantizeLinear"}
+    whole = onnx.load(exported.int8_file)
+    kept = {tensor.name: tensor for tensor in whole.graph.initializer}
+    for tensor in model.graph.initializer:
+        assert tensor.raw_data == kept[tensor.name].raw_data
+    assert {prop.key: prop.value for prop in model.metadata_props} == METADATA

@@ -26,6 +26,7 @@ WAV2SMALL = {
     "model.int8.onnx": 115_000,
     "model.int8.tflite": 130_000,
     "backbone.int8.tflite": 97_000,
+    "backbone.int8.onnx": 97_000,
 }
 
 PROMISED = (

@@ -55,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--without-run", action="store_true", help="leave out run/ (wheel, installer, README)"
     )
     parser.add_argument(
+        "--without-c",
+        action="store_true",
+        help="leave out c/: the Python engine c writes and builds its own sources",
+    )
+    parser.add_argument(
         "--without-binaries",
         action="store_true",
         help="only sources in c/: no library and program, no measured memory, no cross compiler",
@@ -170,6 +175,7 @@ def _export(args: argparse.Namespace, checkpoint: Path, calibration: Calibration
         audio=args.audio,
         audio_clips=args.audio_clips,
         with_run=not args.without_run,
+        with_c=not args.without_c,
         with_binaries=not args.without_binaries,
         force=args.force,
         keep_failed=args.keep_failed,
