@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_ser.cli import main
 from edge_ser.errors import InputError
 from edge_ser.stream.durations import UNITS, parse_duration
 from edge_ser.stream.options import MqttOptions, RuleOptions, StreamOptions
 from edge_ser.stream.service.config import example_config, load_config, merged
 from edge_ser.stream.service.tables import key_paths
+from firmware_export import run_files
 
 
 @pytest.fixture
@@ -334,3 +337,77 @@ def test_no_text_is_a_negative_or_endless_duration(text: str) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(InputError, match="is not a duration"):
         parse_duration(text)
+
+
+def check(folder: Path, text: str, *words: str) -> int:
+    """Exit code of --check-config."""
+    return main(["stream", "--config", str(written(folder, text)), "--check-config", *words])
+
+
+def test_all_that_is_wrong_is_said_at_once(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "open.token").write_text("0123456789abcdef\n")
+    (folder / "open.token").chmod(0o644)
+    text = """
+[input]
+websocket = "0.0.0.0:9000"
+[model]
+bundle = "none"
+[[rules]]
+when = "arousal >> 3"
+exec = "no-such-program x"
+[output]
+csv = "none/readings.csv"
+json_file = "/"
+osc = "nonsense"
+[output.web]
+listen = "0.0.0.0:8765"
+token_file = "open.token"
+[output.mqtt]
+host = "broker"
+password_file = "none.password"
+ca_file = "none.pem"
+"""
+    assert check(folder, text) == 2
+    complaints = capsys.readouterr().err.removeprefix("edge-ser stream: ").splitlines()
+    assert [line.split(":")[0] for line in complaints] == [
+        *("input.websocket", "model.bundle", "rules[0]", "rules"),
+        *("output.json_file", "output.csv", "output.osc", "output.web.token_file"),
+        *("output.mqtt.password_file", "output.mqtt.ca_file"),
+    ]
+
+
+def test_what_is_right_is_said_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "web.token").write_text("0123456789abcdef\n")
+    (folder / "web.token").chmod(0o600)
+    text = f"""
+[input]
+mic = true
+[[rules]]
+when = "arousal > 0.65 for 3s"
+exec = "{sys.executable} -V"
+[output]
+csv = "readings.csv"
+[output.web]
+listen = "0.0.0.0:8765"
+token_file = "web.token"
+[output.mqtt]
+host = "broker"
+password_file = "/run/credentials/edge-ser.service/secret_mqtt"
+"""
+    assert check(folder, text) == 0
+    assert "can be used" in capsys.readouterr().out
+    assert not (folder / "readings.csv").exists()
+
+
+def test_the_example_is_printed_and_passes_its_own_check(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stream", "--example-config"]) == 0
+    assert check(folder, capsys.readouterr().out) == 0
+
+
+def test_the_services_configuration_passes_the_check(folder: Path) -> None:
+    text = (Path(run_files.__file__).parent / "stream.toml").read_text()
+    assert check(folder, text.replace("@BUNDLE@", str(folder))) == 0

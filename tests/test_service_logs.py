@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_ser.cli import main
 from edge_ser.stream.options import LogOptions
 from edge_ser.stream.service.logs import configure_logging
 
@@ -55,6 +56,26 @@ def test_machines_get_one_object_per_line(output: io.StringIO) -> None:
         "sink": "mqtt",
         "path": "/x",
     }
+
+
+def test_a_fatal_error_is_a_log_entry_with_its_hint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "none.csv" / "x.csv")
+    words = ["stream", "--file", str(tmp_path / "none.wav"), "--csv", missing]
+    assert main([*words, "--log-format", "json"]) == 2
+    entry = json.loads(capsys.readouterr().err)
+    assert (entry["level"], entry["exit_code"]) == ("error", 2)
+    assert "none.wav" in entry["message"]
+
+
+def test_people_get_a_hint_on_a_line_of_its_own(output: io.StringIO) -> None:
+    configure_logging(LogOptions(), output)
+    log.error("no such device", extra={"hint": "edge-ser stream --list-devices"})
+    assert output.getvalue().splitlines() == [
+        "edge-ser stream: no such device",
+        "  hint: edge-ser stream --list-devices",
+    ]
 
 
 def test_the_time_is_rfc_3339_in_utc(output: io.StringIO) -> None:

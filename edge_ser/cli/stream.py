@@ -36,8 +36,6 @@ not installed; 4 bundle refused; 5 the microphone failed. Pages: docs/STREAMING.
 CAPTURE.md, CONFIDENCE.md, EVENTS.md, OUTPUTS.md, WEB.md, SERVICE.md, PRIVACY.md
 """
 
-_SOURCES = frozenset({"mic", "file", "pcm", "rtp", "udp", "websocket"})
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
@@ -303,7 +301,7 @@ def _add_service(group: Any) -> None:
         "--check-config",
         dest="check_config",
         action="store_true",
-        help="only say whether the options and the file can be understood",
+        help="only say what is wrong with the options, the file and what they name",
     )
     group.add_argument(
         "--log-format", dest="log.format", choices=("text", "json"), help="of standard error"
@@ -326,12 +324,12 @@ def run(args: argparse.Namespace) -> int:
     if given.get("example_config"):
         print(example_config(), end="")
         return 0
-    command_line = _nested(given)
     config = load_config(given["config"]) if "config" in given else {}
-    if _SOURCES & command_line.get("input", {}).keys():
-        config = _without_source(config)
-    options = merged(config, command_line)
+    options = merged(config, _nested(given))
     if given.get("check_config"):
+        from edge_ser.stream.service.check import check_options
+
+        check_options(options)
         print("the options can be used")
         return 0
     return _run_logged(options)
@@ -386,9 +384,3 @@ def _spelled_out(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _whole(number: float) -> float | int:
     return int(number) if number == int(number) else number
-
-
-def _without_source(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A source named on the command line takes the place of the file's."""
-    kept = {key: value for key, value in config.get("input", {}).items() if key not in _SOURCES}
-    return {**config, "input": kept}
