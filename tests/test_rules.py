@@ -18,7 +18,7 @@ from edge_ser.stream.meaning.rule_grammar import (
     ParsedRule,
     parse_rule,
 )
-from edge_ser.stream.meaning.rules import PAUSE_SECONDS, Rule
+from edge_ser.stream.meaning.rules import PAUSE_SECONDS, Rule, check_known, check_names
 from edge_ser.stream.options import RuleOptions
 from edge_ser.stream.reading import Event, Reading
 
@@ -321,6 +321,30 @@ def test_a_value_that_is_no_number_is_unknown() -> None:
 def test_a_rule_names_what_it_compares() -> None:
     rule = Rule(RuleOptions("speech > 0.5 and arousal > 0.7 or arousal < 0.1"))
     assert rule.quantities == {"arousal", "speech"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("speech > 0.5", "--vad on"),
+        ("arousal > 0.5 and valence_confidence > 0.5", "confidence parameters"),
+        ("dominance_change > 0.1 or level > -30", "--baseline 10m"),
+    ],
+)
+def test_a_rule_about_what_is_never_known_is_refused(text: str, words: str) -> None:
+    rules = [Rule(RuleOptions("arousal > 0.6")), Rule(RuleOptions(text))]
+    check_known(rules, detector=True, confidence=True, baseline=True)
+    with pytest.raises(InputError) as refused:
+        check_known(rules, detector=False, confidence=False, baseline=False)
+    assert words in refused.value.hint
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    check_names([RuleOptions("arousal > 0.6"), RuleOptions("arousal > 0.6", name="other")])
+    with pytest.raises(InputError, match="two rules are called 'loud'"):
+        check_names(
+            [RuleOptions("level > -9", name="loud"), RuleOptions("speech > 0", name="loud")]
+        )
 
 
 # --- gaps and clocks ---

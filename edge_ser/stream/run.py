@@ -15,7 +15,7 @@ from edge_ser.bundle import open_bundle
 from edge_ser.models import shipped
 from edge_ser.stream.assemble import Model, interpreter_of, model_of, shows_dashboard, sinks_of
 from edge_ser.stream.capture.select import open_source
-from edge_ser.stream.meaning.rules import Rule
+from edge_ser.stream.meaning.rules import Rule, check_known
 from edge_ser.stream.options import StreamOptions
 from edge_ser.stream.protocols import Source
 from edge_ser.stream.reading import StreamInfo, Summary
@@ -54,6 +54,12 @@ def run_stream(options: StreamOptions, source: Source | None = None) -> Summary:
         model = model_of(options.model, bundle, source.live)
         interpreter = interpreter_of(options.meaning, bundle)
         rules = [Rule(rule) for rule in options.rules]
+        check_known(
+            rules,
+            detector=bool(interpreter.track.detector_name),
+            confidence=interpreter.knows_confidence,
+            baseline=options.meaning.baseline is not None,
+        )
         notes = Notes()
         sinks = sinks_of(options, source.live, notes.latest)
         recorder = None

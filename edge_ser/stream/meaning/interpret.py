@@ -73,6 +73,11 @@ class Interpreter:
         self._smoother = smoother
         self._baseline = baseline
 
+    @property
+    def knows_confidence(self) -> bool:
+        """Whether readings with speech get one."""
+        return self._confidence is not None
+
     def reset(self) -> None:
         """The stream has a gap; the baseline stays, it is the speaker's."""
         self.track.reset()

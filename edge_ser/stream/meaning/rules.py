@@ -155,6 +155,30 @@ class Rule:
         )
 
 
+def check_known(rules: Iterable[Rule], detector: bool, confidence: bool, baseline: bool) -> None:
+    """Refuse rules that would wait for ever, because the stream never knows what they compare.
+
+    Args:
+        detector, confidence, baseline: whether the stream has them.
+
+    Raises:
+        InputError: a rule compares what it has not.
+    """
+    for rule in rules:
+        for name in sorted(rule.quantities):
+            hint = ""
+            if name == "speech" and not detector:
+                hint = "it needs the voice-activity detector: --vad on"
+            elif name.endswith("_confidence") and not confidence:
+                hint = "it needs a model with confidence parameters, and confidence switched on"
+            elif name.endswith("_change") and not baseline:
+                hint = "it needs a personal baseline: --baseline 10m"
+            if hint:
+                raise InputError(
+                    f"the rule {rule.text!r} compares {name}, which is not known", hint
+                )
+
+
 def _all(known: Iterable[bool | None]) -> bool | None:
     values = list(known)
     if False in values:
