@@ -46,11 +46,11 @@ def test_positions_go_on_after_a_gap_and_no_window_reaches_across_it(
     gap = 41_000
     analyser = IncrementalAnalyser(engine)
     before = analyser.feed(audio[:gap])
-    analyser.reset()
+    before += analyser.reset()
     after = [*analyser.feed(audio[gap:]), *analyser.finish()]
     windows = [*before, *after]
     assert all(w.end <= gap or w.start >= gap for w in windows)
-    assert gap in [w.end for w in after], "what came before the gap is read up to it"
+    assert gap in [w.end for w in before], "what came before the gap is read up to it"
     starts_anew = [w for w in after if w.start >= gap]
     assert starts_anew[0].start == gap and starts_anew[0].end == gap + SAMPLE_RATE
     assert starts_anew[0].partial

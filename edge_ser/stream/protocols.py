@@ -91,8 +91,11 @@ class Analyser(Protocol):
     def finish(self) -> list[Analysed]:
         """The stream ends: the windows that are still due. Called once."""
 
-    def reset(self) -> None:
-        """The audio has a gap: no later window may reach across it. Positions go on."""
+    def reset(self) -> list[Analysed]:
+        """The audio has a gap: what is due before it, and no later window reaches across it.
+
+        Positions go on; hops count from the gap.
+        """
 
 
 class Sink:

@@ -150,7 +150,7 @@ class Session:
         counters = self._source.counters
         if counters.gaps != self._gaps:
             self._gaps = counters.gaps
-            self._analyser.reset()
+            self._deliver(self._analyser.reset())
             self._interpreter.reset()
             if counters.reconnects == self._reconnects:
                 _log.warning("%s: frames were dropped, the machine is busy", self._source.label)

@@ -26,7 +26,6 @@ class IncrementalAnalyser:
         engine.reset()
         self._begun = 0
         self._received = 0
-        self._ready: list[Analysed] = []
         self._spent = 0.0
 
     def feed(self, samples: NDArray[np.float32]) -> list[Analysed]:
@@ -38,30 +37,27 @@ class IncrementalAnalyser:
         """See `Analyser.finish`."""
         return self._timed(self._engine.finish)
 
-    def reset(self) -> None:
-        """See `Analyser.reset`.
-
-        What was heard before the gap ends like a stream: its last windows come with the next call.
-        """
-        self._ready = self.finish()
+    def reset(self) -> list[Analysed]:
+        """See `Analyser.reset`; what was heard before the gap ends like a stream."""
+        due = self.finish()
         self._engine.reset()
         self._begun = self._received
+        return due
 
     def _timed(self, work: Callable[[], list[Estimate]]) -> list[Analysed]:
         begun = time.perf_counter()
         estimates = work()
         self._spent += time.perf_counter() - begun
-        ready, self._ready = self._ready, []
-        for estimate in estimates:
-            ready.append(
-                Analysed(
-                    start=self._begun + estimate.start,
-                    end=self._begun + estimate.end,
-                    values=estimate.values,
-                    partial=estimate.partial,
-                    seconds=self._spent / len(estimates),
-                )
+        ready = [
+            Analysed(
+                start=self._begun + estimate.start,
+                end=self._begun + estimate.end,
+                values=estimate.values,
+                partial=estimate.partial,
+                seconds=self._spent / len(estimates),
             )
+            for estimate in estimates
+        ]
         if estimates:
             self._spent = 0.0
         return ready

@@ -50,8 +50,11 @@ class Inference(Protocol):
         Raises whatever the model raised.
         """
 
+    def settle(self) -> list[Scored]:
+        """Wait for what has been submitted and give the remaining scores."""
+
     def finish(self) -> list[Scored]:
-        """Wait for what has been submitted, stop, and give the remaining scores."""
+        """As `settle`, and stop."""
 
 
 def score(engine: Predictor, window: Window) -> Scored:
@@ -79,6 +82,10 @@ class InlineInference:
         ready, self._ready = self._ready, []
         return ready
 
+    def settle(self) -> list[Scored]:
+        """See `Inference.settle`."""
+        return self.collect()
+
     def finish(self) -> list[Scored]:
         """See `Inference.finish`."""
         return self.collect()
@@ -91,6 +98,7 @@ class NewestFirstInference:
         self._engine = engine
         self._changed = threading.Condition()
         self._waiting: Window | None = None
+        self._busy = False
         self._ready: list[Scored] = []
         self._failure: BaseException | None = None
         self._ending = False
@@ -104,7 +112,7 @@ class NewestFirstInference:
             if self._waiting is not None:
                 self.skipped += 1
             self._waiting = window
-            self._changed.notify()
+            self._changed.notify_all()
 
     def collect(self) -> list[Scored]:
         """See `Inference.collect`."""
@@ -115,11 +123,18 @@ class NewestFirstInference:
             raise failure
         return ready
 
+    def settle(self) -> list[Scored]:
+        """See `Inference.settle`."""
+        with self._changed:
+            while (self._waiting is not None or self._busy) and not self._ending:
+                self._changed.wait()
+        return self.collect()
+
     def finish(self) -> list[Scored]:
         """See `Inference.finish`."""
         with self._changed:
             self._ending = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
         return self.collect()
 
@@ -129,6 +144,7 @@ class NewestFirstInference:
                 while self._waiting is None and not self._ending:
                     self._changed.wait()
                 window, self._waiting = self._waiting, None
+                self._busy = window is not None
             if window is None:
                 return
             try:
@@ -136,6 +152,9 @@ class NewestFirstInference:
             except BaseException as error:
                 with self._changed:
                     self._failure, self._ending, self._waiting = error, True, None
+                    self._changed.notify_all()
                 return
             with self._changed:
                 self._ready.append(scored)
+                self._busy = False
+                self._changed.notify_all()

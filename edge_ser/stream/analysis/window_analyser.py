@@ -6,6 +6,8 @@ one file, and for comparing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,14 +41,19 @@ class WindowAnalyser:
 
     def finish(self) -> list[Analysed]:
         """See `Analyser.finish`."""
+        return self._submit_rest(self._inference.finish)
+
+    def reset(self) -> list[Analysed]:
+        """See `Analyser.reset`."""
+        due = self._submit_rest(self._inference.settle)
+        self._scheduler.reset()
+        return due
+
+    def _submit_rest(self, then: Callable[[], list[Scored]]) -> list[Analysed]:
         rest = self._scheduler.flush()
         if rest is not None:
             self._inference.submit(rest)
-        return [_analysed(scored) for scored in self._inference.finish()]
-
-    def reset(self) -> None:
-        """See `Analyser.reset`."""
-        self._scheduler.reset()
+        return [_analysed(scored) for scored in then()]
 
 
 def _analysed(scored: Scored) -> Analysed:

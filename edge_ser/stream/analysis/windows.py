@@ -1,6 +1,6 @@
 """Which samples each analysis window covers.
 
-Windows end at every multiple of the hop. Until `window` samples have been received a window
+Windows end at every multiple of the hop, counted from the start or the last gap. Until `window` samples have been received a window
 covers everything since the start and is marked partial; the first one is held back until
 `minimum` samples are there, because predictions on very short clips are unreliable. When the
 audio ends between two hops, `flush` gives one last window that ends at the last sample.
@@ -82,14 +82,18 @@ class WindowScheduler:
         """Samples so far."""
         return self._received
 
+    @property
+    def _heard(self) -> int:
+        """Samples since the start or the last gap; hops count from there."""
+        return self._received - self._begun
+
     def feed(self, samples: NDArray[np.float32]) -> Iterator[Window]:
         """Take (n,) samples and give every window that ends within them."""
         while len(samples):
-            until_hop = self._hop - self._received % self._hop
+            until_hop = self._hop - self._heard % self._hop
             self._append(samples[:until_hop])
             samples = samples[until_hop:]
-            long_enough = self._received - self._begun >= self._first
-            if self._received % self._hop == 0 and long_enough:
+            if self._heard % self._hop == 0 and self._heard >= self._first:
                 yield self._cut()
 
     def flush(self) -> Window | None:
@@ -97,13 +101,12 @@ class WindowScheduler:
 
         None as well if less than 0.5 s was received since the start or the last gap.
         """
-        heard = self._received - self._begun
-        if self._received == self._covered or heard < SHORTEST_CLIP:
+        if self._received == self._covered or self._heard < SHORTEST_CLIP:
             return None
         return self._cut()
 
     def reset(self) -> None:
-        """Here is a gap: what came before is in no later window. Positions go on."""
+        """Here is a gap: what came before is in no later window. Positions go on, hops start."""
         self._blocks.clear()
         self._held = 0
         self._begun = self._covered = self._received
