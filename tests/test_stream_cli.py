@@ -193,9 +193,8 @@ def test_the_verb_equals_one_offline_pass_pooled_over_each_window(
     for reading in readings:
         ends = (reading["start_sample"], reading["end_sample"])
         kept = slice(*(position // tables.frontend.hop // STRIDE for position in ends))
-        pool = pool_quantised(
-            *(outputs[name][0][kept] for name in ("values", "scores")), tables.values, tables.scores
-        )
+        numerators, weights = (outputs[name][0][kept] for name in ("values", "scores"))
+        pool = pool_quantised(numerators, weights, tables.values, tables.scores)
         expected = apply_head(pool.pooled(), tables.head)
         np.testing.assert_allclose(values(reading), expected, atol=1e-5)
     assert readings[-1]["end_sample"] >= len(audio) - 2 * tables.frontend.hop

@@ -1,9 +1,10 @@
 """Which samples each analysis window covers.
 
-Windows end at every multiple of the hop, counted from the start or the last gap. Until `window` samples have been received a window
-covers everything since the start and is marked partial; the first one is held back until
-`minimum` samples are there, because predictions on very short clips are unreliable. When the
-audio ends between two hops, `flush` gives one last window that ends at the last sample.
+Windows end at every multiple of the hop, counted from the start or the last gap. Until `window`
+samples have been received a window covers everything since then and is marked partial; the first
+one is held back until `FIRST_WINDOW` samples are there, because predictions on very short clips are
+unreliable. When the audio ends between two hops, `flush` gives one last window that ends at the
+last sample.
 """
 
 from __future__ import annotations
