@@ -89,3 +89,52 @@ def test_without_reconnect_it_is_an_error(loopback_sound: LoopbackSound, reposit
     report = listening.until(lambda _: False)
     assert "stopped delivering audio" in report["error"]
     assert listening.process.wait(timeout=10) == 5
+
+
+REFUSED = """
+import sys
+from dataclasses import replace
+from edge_ser.errors import AudioDeviceError
+from edge_ser.stream.capture.devices import choose, input_devices
+from edge_ser.stream.capture.microphone import Microphone
+from edge_ser.stream.capture.portaudio import load_portaudio
+
+sounddevice = load_portaudio()
+device = choose(input_devices(sounddevice), None)
+
+def attempt(device, **wishes):
+    try:
+        with Microphone(sounddevice, device, **wishes):
+            print("opened", flush=True)
+    except AudioDeviceError as error:
+        print(error, flush=True)
+
+attempt(device, channels=33)
+attempt(device, rate=1_000_000)
+attempt(replace(device, index=99))
+attempt(device, channels=32, rate=8_000)
+sys.stdin.readline()
+attempt(device)
+"""
+
+
+def test_what_the_real_portaudio_refuses_is_explained(
+    loopback_sound: LoopbackSound, repository: Path
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", REFUSED],
+        env={**loopback_sound.environment, "PYTHONPATH": str(repository)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = [process.stdout.readline() for _ in range(4)]
+    assert "channels" in said[0] and "-9998" in said[0]
+    assert "sample rate" in said[1] and "-9997" in said[1]
+    assert "no such audio device" in said[2] and "-9996" in said[2]
+    assert said[3] == "opened\n"
+    loopback_sound.unplug()
+    last, errors = process.communicate("now the server is away\n", timeout=30)
+    assert "PortAudio -99" in last, (last, errors)

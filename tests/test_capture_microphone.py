@@ -282,6 +282,7 @@ def test_host_errors_keep_the_hosts_words() -> None:
     error = PortAudioError("Error opening InputStream", -9999, (0, -13, "Permission denied"))
     assert "Permission denied" in str(explain(error, "USB"))
     assert "unknown" in str(explain(PortAudioError("unknown"), "USB"))
+    assert "-9996" in str(explain(PortAudioError("Error querying device 9"), "USB"))
 
 
 def test_without_reconnect_a_device_that_vanishes_is_an_error_after_its_last_samples(

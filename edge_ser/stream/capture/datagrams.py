@@ -96,9 +96,13 @@ class DatagramSource:
 
     def _bound_socket(self) -> socket.socket:
         try:
-            family, kind, protocol, _, bound = socket.getaddrinfo(
+            addresses = socket.getaddrinfo(
                 self._host, self.port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
-            )[0]
+            )
+            # `localhost` may be both; senders that are told 127.0.0.1 are the usual ones.
+            family, kind, protocol, _, bound = min(
+                addresses, key=lambda address: address[0] != socket.AF_INET
+            )
             opened = socket.socket(family, kind, protocol)
         except OSError as error:
             raise self._refusal(error) from error

@@ -18,6 +18,11 @@ _CONVERTING = (
     "in its name (Raspberry Pi OS Lite: sudo apt install pipewire pipewire-alsa wireplumber). "
 )
 
+INVALID_DEVICE = -9996
+
+_NO_SUCH_NUMBER = "Error querying device"
+"""How sounddevice says it, without PortAudio's number for it."""
+
 _CODES: dict[int, tuple[str, str]] = {
     -9999: (
         "the audio system refused the microphone",
@@ -29,7 +34,7 @@ _CODES: dict[int, tuple[str, str]] = {
         "leave --channels out, or give what the list shows. " + _LIST,
     ),
     -9997: ("the microphone does not support the sample rate", _CONVERTING + _LIST),
-    -9996: (
+    INVALID_DEVICE: (
         "there is no such audio device any more",
         "its number may have changed: name it instead of numbering it. " + _LIST,
     ),
@@ -116,10 +121,12 @@ def explain(error: Exception, device: str) -> EdgeSerError:
         error: as raised by sounddevice: arguments (text, code?, (host API, code, text)?).
         device: its name, for the sentence.
     """
-    code = code_of(error)
     text = str(error.args[0]) if error.args else type(error).__name__
     if len(error.args) > 2:
         text = f"{text}: {error.args[2][2]}"
+    code = code_of(error)
+    if code is None and text.startswith(_NO_SUCH_NUMBER):
+        code = INVALID_DEVICE
     sentence, hint = ("the microphone cannot be used", _LIST)
     if code is not None:
         sentence, hint = _CODES.get(code, (sentence, hint))
