@@ -4,7 +4,8 @@ A sender connects, says in one JSON message what it sends, e.g. `{"rate": 48000,
 "format": "s16le"}`, gets `{"ready": true}`, and from then on sends binary messages of samples,
 cut as it likes. The token comes in an `Authorization: Bearer` header or, from a browser, which
 cannot set one, as "token" in the first message. One sender at a time; a refusal is a JSON message
-with "error", then the end. Non-goals: TLS (a reverse proxy's work), sending audio.
+with "error", then the end. Whoever opens the same address in a browser gets a page that does all
+of this with the browser's microphone. Non-goals: TLS (a reverse proxy's work), sending audio.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from edge_ser.stream.capture.counters import CaptureCounters
 from edge_ser.stream.capture.hello import Hello, read_hello
 from edge_ser.stream.capture.intake import Intake
 from edge_ser.stream.capture.pcm import PcmDecoder
+from edge_ser.stream.capture.sender_page import load_sender_page, page_headers
 from edge_ser.stream.capture.silence import PAUSE_SECONDS, SILENT_PAUSES
 from edge_ser.stream.options import PcmInput
 from edge_ser.stream.web.access import (
@@ -94,6 +96,7 @@ class WebSocketSource:
         self._samples = samples
         self._token = token
         self._intake = Intake(samples.rate)
+        self._page = load_sender_page()
         self._connections = 0
         self._sending = False
         self._started: Future[int] = Future()
@@ -193,6 +196,8 @@ class WebSocketSource:
         host = headers.get("Host")
         if not host_allowed(host, self._host):
             return connection.respond(421, "This host name is not served here.\n")
+        if "Upgrade" not in headers:
+            return self._page_answer(connection, request.path)
         if not origin_allowed(headers.get("Origin"), host):
             return connection.respond(403, "Pages of this origin may not connect.\n")
         if self._connections >= MOST_CONNECTIONS:
@@ -202,6 +207,17 @@ class WebSocketSource:
         if not token_matches(bearer_token(headers["Authorization"]), self._token):
             return connection.respond(401, "Wrong token.\n")
         return None
+
+    def _page_answer(self, connection: ServerConnection, path: str) -> Response:
+        """A browser asks for the page that sends."""
+        from websockets.datastructures import Headers
+        from websockets.http11 import Response
+
+        answer = self._page.get(path.partition("?")[0])
+        if answer is None:
+            return connection.respond(404, "There is no such page.\n")
+        headers = Headers(page_headers(answer))
+        return Response(int(answer.status), "OK", headers, answer.body)
 
     async def _talk(self, connection: ServerConnection) -> None:
         """One connection, from the first message to its end."""
