@@ -392,6 +392,7 @@ def test_pauses_between_attempts_grow_to_a_bound() -> None:
     for _ in range(6):
         pauses.append(patience.pause_after(pauses[-1]))
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    assert patience.pause_after(0.0) == 0.5
 
 
 def test_a_stream_that_ends_while_its_device_is_away(fake_portaudio: FakePortAudio) -> None:

@@ -327,3 +327,12 @@ def test_options_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(EnvironmentMissing, match="websockets") as missing:
         open_source(options)
     assert "edge-ser[outputs]" in missing.value.hint
+
+
+def test_a_page_behind_a_reverse_proxy_may_connect() -> None:
+    """The proxy keeps the host name; other computers can reach the port, so a token is needed."""
+    with WebSocketSource("0.0.0.0:0", PcmInput(), TOKEN) as source:
+        proxied = socket.create_connection(("127.0.0.1", source.port))
+        origin: Any = "https://pi.example.org"
+        with connect("ws://pi.example.org/", sock=proxied, origin=origin) as client:
+            assert greet(client, token=TOKEN) == {"ready": True}

@@ -52,7 +52,7 @@ class Patience:
 
     def pause_after(self, pause: float) -> float:
         """The pause that follows one that was in vain."""
-        return min(2 * pause, self.longest_pause)
+        return min(max(2 * pause, self.first_pause), self.longest_pause)
 
 
 def seconds_awake_and_asleep() -> float:
@@ -187,15 +187,16 @@ class Microphone:
         try:
             while not self._closing.is_set():
                 frames = self.counters.frames
-                stood_still = self._listen()
+                missing = self._listen()
                 self._close()
-                if stood_still and not self._reconnect:
+                self._intake.lose(missing)
+                if missing and not self._reconnect:
                     self._reopen()
                     continue
                 if self._closing.is_set() or not self._reconnect:
                     return
                 if self.counters.frames > frames:
-                    pause = 0.0 if stood_still else self._patience.first_pause
+                    pause = 0.0 if missing else self._patience.first_pause
                 pause = self._wait_and_reopen(pause)
         except EdgeSerError as error:
             failure = error
@@ -207,26 +208,25 @@ class Microphone:
             self._close()
             self._intake.close(failure)
 
-    def _listen(self) -> bool:
+    def _listen(self) -> int:
         """Until the device is gone, the stream is left, or this process has stood still.
 
         Returns:
-            Whether it stood still: the sound server has lost audio then, and says nothing.
+            Frames that are missing because it stood still: the sound server has thrown them away
+            and says nothing. Otherwise 0.
         """
         seen, looked, pauses = self.counters.frames, self._clock(), 0
         while not self._closing.is_set() and not self._gone.wait(self._patience.tick):
             frames, now = self.counters.frames, self._clock()
             if now - looked > self._patience.tick + STANDSTILL_SECONDS:
                 self._deaf = True
-                missing = round((now - looked) * self.rate) - (frames - seen)
                 _log.warning("%s: this process stood still for %.0f s", self.label, now - looked)
-                self._intake.lose(max(0, missing))
-                return True
+                return max(1, round((now - looked) * self.rate) - (frames - seen))
             pauses = pauses + 1 if frames == seen else 0
             if pauses == SILENT_PAUSES:
-                return False
+                break
             seen, looked = frames, now
-        return False
+        return 0
 
     def _wait_and_reopen(self, pause: float) -> float:
         """Try until the device is open again or the stream is left; the pause to go on with."""
