@@ -7,12 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from stream_fixtures import FakePortAudio, PortAudioError, device
+from stream_fixtures import FakeInputStream, FakePortAudio, PortAudioError, device
 
 from edge_ser.errors import AudioDeviceError, EdgeSerError, EnvironmentMissing, InputError
 from edge_ser.stream.capture.devices import choose, find_again, input_devices, table
@@ -153,7 +154,7 @@ def test_the_callback_copies_its_input(fake_portaudio: FakePortAudio) -> None:
     with microphone(fake_portaudio, rate=16_000) as source:
         callback = fake_portaudio.streams[0].settings["callback"]
         memory = np.ones((64, 1), dtype=np.float32)
-        callback(memory, 64, None, type("Status", (), {"input_overflow": False}))
+        callback(memory, 64, None, SimpleNamespace(input_overflow=False))
         memory[:] = 0  # PortAudio reuses it
         assert heard(source, 64).tolist() == [1.0] * 64
 
@@ -162,7 +163,7 @@ def test_a_slow_reader_never_stalls_the_callback(fake_portaudio: FakePortAudio) 
     """The reader is away for 40 s of audio; the callback goes on, memory stays as it is."""
     with microphone(fake_portaudio, rate=16_000) as source:
         callback = fake_portaudio.streams[0].settings["callback"]
-        status = type("Status", (), {"input_overflow": False})
+        status = SimpleNamespace(input_overflow=False)
         for _ in range(40):
             callback(np.ones((16_000, 1), dtype=np.float32), 16_000, None, status)
         assert source.counters.frames == 640_000
@@ -312,7 +313,7 @@ def test_a_device_that_keeps_delivering_is_not_given_up(fake_portaudio: FakePort
     """However long the process itself stands still: looks are counted, not seconds."""
     with microphone(fake_portaudio, rate=16_000, patience=QUICK, reconnect=False) as source:
         callback = fake_portaudio.streams[0].settings["callback"]
-        status = type("Status", (), {"input_overflow": False})
+        status = SimpleNamespace(input_overflow=False)
         for _ in range(100):
             callback(np.ones((10, 1), dtype=np.float32), 10, None, status)
             time.sleep(0.002)
@@ -404,22 +405,47 @@ def test_a_stream_that_ends_while_its_device_is_away(fake_portaudio: FakePortAud
     assert time.monotonic() - begun < LIMIT_SECONDS
 
 
+def closing_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams that deliver a last block of twos while they are being closed."""
+    close = FakeInputStream.close
+
+    def closing(stream: FakeInputStream) -> None:
+        late = np.full((160, 1), 2, np.float32)
+        stream.settings["callback"](late, 160, None, SimpleNamespace(input_overflow=False))
+        close(stream)
+
+    monkeypatch.setattr(FakeInputStream, "close", closing)
+
+
 @pytest.mark.parametrize("reconnect", [True, False])
 def test_a_process_that_stood_still_opens_the_device_anew(
-    fake_portaudio: FakePortAudio, reconnect: bool
+    fake_portaudio: FakePortAudio, reconnect: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sound server kept a few seconds and threw the rest away, without a word."""
     now = 0.0
     fake_portaudio.signal = np.ones((160, 1), np.float32)
+    closing_late(monkeypatch)
     with microphone(
         fake_portaudio, rate=16_000, patience=QUICK, reconnect=reconnect, clock=lambda: now
     ) as source:
         assert len(heard(source, 160)) == 160
         now += STANDSTILL_SECONDS + 1
-        assert len(heard(source, 160)) == 160
+        # What still came of the old stream may lie behind the hole: it is not heard.
+        assert heard(source, 160).tolist() == [1] * 160
         assert (source.counters.reconnects, source.counters.gaps) == (1, 1)
         assert source.counters.dropped == pytest.approx(16_000 * now, abs=200)
         assert fake_portaudio.streams[0].closed
+
+
+def test_a_device_that_is_gone_after_a_standstill_is_an_error_without_reconnect(
+    fake_portaudio: FakePortAudio,
+) -> None:
+    now = 0.0
+    with microphone(fake_portaudio, patience=QUICK, reconnect=False, clock=lambda: now) as source:
+        fake_portaudio.devices = []
+        now += STANDSTILL_SECONDS + 1
+        with pytest.raises(AudioDeviceError, match="is not there"):
+            wait_until(lambda: source.read() is None)
 
 
 @pytest.mark.parametrize("failing", ["initialize", "query", "open", "start"])

@@ -6,6 +6,8 @@ import base64
 import random
 import socket
 import struct
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_ser.errors import InputError
+from edge_ser.errors import AudioDeviceError, EnvironmentMissing, InputError
 from edge_ser.stream.capture import open_source
 from edge_ser.stream.capture.datagrams import DatagramSource
 from edge_ser.stream.capture.intake import Intake
@@ -529,3 +531,32 @@ def test_an_address_of_another_computer_cannot_be_listened_on(tmp_path: Path) ->
     options = InputOptions(rtp="192.0.2.1:0", key_file=key_file(tmp_path, bytes(30)))
     with pytest.raises(InputError, match="cannot listen"), open_source(options):
         pass
+
+
+def test_a_host_without_an_address_is_refused(tmp_path: Path) -> None:
+    options = InputOptions(rtp="no-such-host.invalid:5004", key_file=key_file(tmp_path, bytes(30)))
+    with pytest.raises(InputError, match="cannot listen for SRTP on"), open_source(options):
+        pass
+
+
+def test_an_unexpected_failure_while_receiving_ends_the_stream_with_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(UdpReceiver, "take", fail)
+    source = open_source(InputOptions(udp="127.0.0.1:0"))
+    assert isinstance(source, DatagramSource)
+    with source, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"12", ("127.0.0.1", source.port))
+        with pytest.raises(AudioDeviceError, match="a fault of ours"):
+            wait_until(lambda: source.read() is None)
+
+
+def test_srtp_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pylibsrtp", None)
+    with pytest.raises(EnvironmentMissing, match="pylibsrtp") as missing:
+        unprotect_with(key_file(tmp_path, bytes(30)))
+    assert "edge-ser[srtp]" in missing.value.hint

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +22,7 @@ from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.errors import AudioDeviceError, EnvironmentMissing, InputError
 from edge_ser.stream.capture import open_source, websocket
 from edge_ser.stream.capture.hello import read_hello
 from edge_ser.stream.capture.websocket import MOST_BYTES, MOST_CONNECTIONS, WebSocketSource
@@ -321,8 +325,6 @@ def test_options_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert isinstance(source, WebSocketSource)
     with source, sender(source) as client:
         assert greet(client, token=TOKEN) == {"ready": True}
-    import sys
-
     monkeypatch.setitem(sys.modules, "websockets", None)
     with pytest.raises(EnvironmentMissing, match="websockets") as missing:
         open_source(options)
@@ -336,3 +338,21 @@ def test_a_page_behind_a_reverse_proxy_may_connect() -> None:
         origin: Any = "https://pi.example.org"
         with connect("ws://pi.example.org/", sock=proxied, origin=origin) as client:
             assert greet(client, token=TOKEN) == {"ready": True}
+
+
+def test_an_unexpected_failure_of_the_server_ends_the_stream_with_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go_on = threading.Event()
+
+    async def fail() -> None:
+        await asyncio.to_thread(go_on.wait, LIMIT_SECONDS)
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    source = WebSocketSource("127.0.0.1:0", PcmInput(), None)
+    monkeypatch.setattr(source, "_stop", SimpleNamespace(wait=fail, set=lambda: None))
+    with source:
+        go_on.set()
+        with pytest.raises(AudioDeviceError, match="a fault of ours"):
+            wait_until(lambda: source.read() is None)

@@ -195,8 +195,10 @@ class Microphone:
                     continue
                 if self._closing.is_set() or not self._reconnect:
                     return
-                if self.counters.frames > frames:
-                    pause = 0.0 if missing else self._patience.first_pause
+                if missing:
+                    pause = 0.0
+                elif self.counters.frames > frames:
+                    pause = self._patience.first_pause
                 pause = self._wait_and_reopen(pause)
         except EdgeSerError as error:
             failure = error
