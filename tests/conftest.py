@@ -18,7 +18,13 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 pytest_plugins = [
     name
-    for name in ("bundle_fixtures", "stream_fixtures", "training_fixtures", "c_fixtures")
+    for name in (
+        "bundle_fixtures",
+        "stream_fixtures",
+        "training_fixtures",
+        "c_fixtures",
+        "browser_fixtures",
+    )
     if (REPOSITORY / "tests" / f"{name}.py").is_file()
 ]
 

@@ -1,8 +1,7 @@
 // A stream at any rate to another: windowed sinc, in pieces of any size.
 //
-// For browsers that refuse an AudioContext of 16 kHz on a microphone of another rate. Output n is
-// the signal at n / target seconds, whatever the pieces; the delay is half a kernel. Rates are whole
-// numbers.
+// Flat to 7 kHz where the target is 16 kHz. Output n is the signal at n / target seconds, whatever
+// the pieces; the delay is half a kernel. Rates are whole numbers; equal ones change nothing.
 
 const CROSSINGS = 32; // zero crossings of the sinc on each side
 const ROLL_OFF = 0.945; // of the lower Nyquist frequency
@@ -14,6 +13,7 @@ export class Resampler {
    * @param {number} target samples per second, e.g. 16000
    */
   constructor(source, target) {
+    this.same = source === target;
     const divisor = greatestCommonDivisor(source, target);
     this.step = source / divisor;
     this.phases = target / divisor;
@@ -32,26 +32,37 @@ export class Resampler {
    * @returns {Float32Array} what they complete, at the target's rate
    */
   feed(samples) {
+    if (this.same) return samples;
     const input = new Float32Array(this.held.length + samples.length);
     input.set(this.held);
     input.set(samples, this.held.length);
     const end = this.heldFrom + input.length;
-    const outputs = [];
-    for (;;) {
-      const place = this.made * this.step;
-      const whole = Math.floor(place / this.phases);
-      if (whole + this.half >= end) break;
-      const weights = this.kernels[place % this.phases];
-      const from = whole - this.half + 1 - this.heldFrom;
-      let sum = 0;
-      for (let k = 0; k < weights.length; k++) sum += weights[k] * input[from + k];
-      outputs.push(sum);
-      this.made += 1;
-    }
+    const complete = Math.ceil(((end - this.half) * this.phases) / this.step);
+    const outputs = new Float32Array(Math.max(0, complete - this.made));
+    for (let i = 0; i < outputs.length; i++) outputs[i] = this.#output(input, this.made + i);
+    this.made += outputs.length;
     const next = Math.floor((this.made * this.step) / this.phases) - this.half + 1;
     this.held = input.slice(Math.max(0, next - this.heldFrom));
     this.heldFrom = end - this.held.length;
-    return Float32Array.from(outputs);
+    return outputs;
+  }
+
+  /** The end: silence follows. @returns {Float32Array} the rest, so that durations are equal */
+  flush() {
+    if (this.same) return new Float32Array(0);
+    const received = this.heldFrom + this.held.length;
+    const whole = Math.ceil((received * this.phases) / this.step);
+    const rest = whole - this.made;
+    return this.feed(new Float32Array(this.half + this.step)).subarray(0, rest);
+  }
+
+  #output(input, n) {
+    const place = n * this.step;
+    const weights = this.kernels[place % this.phases];
+    const from = Math.floor(place / this.phases) - this.half + 1 - this.heldFrom;
+    let sum = 0;
+    for (let k = 0; k < weights.length; k++) sum += weights[k] * input[from + k];
+    return sum;
   }
 }
 

@@ -14,7 +14,7 @@ const LIVE_SECONDS = 60; // of trace
 const ROWS = 200; // of the table
 const SILENT_DBFS = -60; // the meter's lowest; a window below it is called almost silent
 const UNKNOWN = {
-  reconnects: 0,
+  gaps: 0,
   arousal_confidence: null,
   dominance_confidence: null,
   valence_confidence: null,
@@ -56,7 +56,7 @@ class FileLevel extends LevelPanel {
   }
 
   words({ level_dbfs: level, peak_dbfs: peak }) {
-    setText(part("level-words"), `${level.toFixed(0)} dB, peak ${peak.toFixed(0)} dB`);
+    setText(part("level-words"), `${decibels(level)}, peak ${decibels(peak)}`);
   }
 }
 
@@ -214,6 +214,10 @@ function speedOf(list, hop) {
   const median = times[times.length >> 1];
   const share = (median / (10 * hop)).toFixed(0);
   return `median ${median.toFixed(1)} ms, slowest ${times.at(-1).toFixed(1)} ms; ${share} % of the hop`;
+}
+
+function decibels(level) {
+  return `${level.toFixed(0).replace("-", "−")} dB`;
 }
 
 function cell(kind, text) {
