@@ -102,6 +102,8 @@ def sample_reading(**changes: Any) -> Reading:
         **{f"{name}_change": None for name in DIMENSIONS},
         "speech_share": None,
         "reconnects": 0,
+        "gaps": 0,
+        "invalid": 0,
         "start_sample": 0,
         "end_sample": 80_000,
         "t": 5.0,

@@ -36,7 +36,7 @@ from edge_ser.stream.sinks.home_assistant import (
 from edge_ser.stream.sinks.mqtt import Mqtt
 
 RULES = (RuleOptions("arousal > 0.65 for 3s", name="Excited!"), RuleOptions("valence < 0.3"))
-SUMMARY = Summary(5.0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 6.0, 6.0)
+SUMMARY = Summary(5.0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6.0, 6.0)
 PASSWORD = "correct horse"
 
 
@@ -47,7 +47,9 @@ def an_event(active: bool, name: str = "Excited!") -> Event:
 
 def a_meter(**changes: Any) -> Meter:
     """A plausible meter."""
-    counters = dict.fromkeys(("clipped", "dropped", "overflows", "reconnects", "skipped"), 0)
+    counters = dict.fromkeys(
+        ("clipped", "dropped", "overflows", "reconnects", "gaps", "invalid", "skipped"), 0
+    )
     values = {"seconds": 12.0, "uptime": 13.0, "connected": True, "level_dbfs": -23.0}
     more = {"peak_dbfs": -11.0, "speech": None, "recording": False}
     return Meter(**{**values, **more, **counters, **changes})  # type: ignore[arg-type]
@@ -380,8 +382,11 @@ def test_the_outbox_reports_what_the_broker_never_got(tmp_path: Path) -> None:
     outbox.start(INFO)
     for step in range(5):
         outbox.put(sample_reading(t=float(step)))
+    wait_until(lambda: outbox.delivery.waiting == 5 and "refused" in outbox.delivery.error)
+    assert (outbox.delivery.sent, outbox.delivery.lost) == (0, 0)
     close_all([outbox], SUMMARY)
-    assert outbox.delivery.lost == 5
+    delivery = outbox.delivery
+    assert (delivery.sent, delivery.lost, delivery.waiting) == (0, 5, 0)
 
 
 def test_a_file_waits_for_the_broker_and_loses_nothing(

@@ -29,7 +29,7 @@ from edge_ser.stream.sinks.json_file import JsonFile
 from edge_ser.stream.sinks.osc import PREFIX, Osc
 
 EVENT = Event("arousal > 0.65 for 3s", "excited", True, 1_800_000_000.25, 12.5, 0.71, 0.0)
-SUMMARY = Summary(5.0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 6.0, 6.0)
+SUMMARY = Summary(5.0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6.0, 6.0)
 SILENCE: dict[str, Any] = {
     "state": "no speech",
     "speech_share": 0.05,

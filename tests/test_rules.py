@@ -352,7 +352,7 @@ def test_two_rules_of_one_name_are_refused() -> None:
 
 def test_a_reconnected_microphone_starts_the_wait_over() -> None:
     rule = Rule(RuleOptions("arousal > 0.65 for 1s"))
-    seen = [rule.update(a_reading(step, 0.7, reconnects=int(step >= 2))) for step in range(5)]
+    seen = [rule.update(a_reading(step, 0.7, gaps=int(step >= 2))) for step in range(5)]
     assert [event is not None for event in seen] == [False, False, False, False, True]
 
 

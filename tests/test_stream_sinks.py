@@ -32,6 +32,8 @@ SUMMARY = Summary(
     dropped=3,
     overflows=4,
     reconnects=5,
+    gaps=6,
+    invalid=7,
     median_ms=6.1,
     slowest_ms=9.0,
     deliveries=(Delivery("stdout", 83, 0, 0, 0), Delivery("mqtt", 70, 13, 1, 0, "refused")),
@@ -61,6 +63,8 @@ def a_meter(
         dropped=dropped,
         overflows=0,
         reconnects=0,
+        gaps=0,
+        invalid=0,
         skipped=0,
         recording=recording,
         deliveries=deliveries,
@@ -106,6 +110,8 @@ def test_json_lines_follow_the_documented_schema() -> None:
         "dropped": 0,
         "overflows": 0,
         "reconnects": 0,
+        "gaps": 0,
+        "invalid": 0,
         "skipped": 2,
         "inference_ms": 6.0,
         "engine": "fake",
@@ -167,7 +173,8 @@ def test_text_lines_say_what_there_is_instead_of_values() -> None:
 def test_summary_sentence() -> None:
     assert SUMMARY.sentence() == (
         "83 windows (9 partial, 60 with speech) over 42.1 s of audio; 1 skipped, 3 samples "
-        "dropped, 4 overflows, 2 clipped samples, 5 reconnects; inference median 6.1 ms, "
+        "dropped, 4 overflows, 2 clipped samples, 5 reconnects, 6 gaps, 7 invalid; "
+        "inference median 6.1 ms, "
         "slowest 9.0 ms; mqtt lost 13"
     )
 

@@ -356,11 +356,11 @@ def test_what_the_page_remembers_is_bounded(chromium: Browser) -> None:
                 const history = new History(null);
                 let longest = 0;
                 for (let index = 0; index < 40000; index += 1) {
-                  history.add({ t: index * hop, state: "speech", reconnects: 0,
+                  history.add({ t: index * hop, state: "speech", gaps: 0,
                                 arousal: 0.5, dominance: 0.5, valence: 0.5 });
                   longest = Math.max(longest, history.length);
                 }
-                history.add({ t: 1, state: "speech", reconnects: 0, arousal: 9 });
+                history.add({ t: 1, state: "speech", gaps: 0, arousal: 9 });
                 lengths[hop] = [longest, history.arousal.length, history.newest];
               }
               return lengths;

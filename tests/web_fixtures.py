@@ -35,6 +35,8 @@ SUMMARY = Summary(
     dropped=0,
     overflows=0,
     reconnects=0,
+    gaps=0,
+    invalid=0,
     median_ms=2.0,
     slowest_ms=9.0,
 )
@@ -78,6 +80,8 @@ def web_meter(seconds: float = 60.0, **changes: Any) -> Meter:
         "dropped": 0,
         "overflows": 0,
         "reconnects": 0,
+        "gaps": 0,
+        "invalid": 0,
         "skipped": 0,
         "recording": False,
         "deliveries": (

@@ -62,7 +62,8 @@ class Reading:
         partial: the window is shorter than asked for, because the stream is young, had a gap, or
             has ended.
         level_dbfs: level of the newest hop, `20 log10(rms)`; a full-scale sine has -3.
-        dropped, overflows, clipped, reconnects: totals so far, see `CaptureCounters`.
+        dropped, overflows, clipped, reconnects, gaps, invalid: totals so far, see
+            `CaptureCounters`.
         skipped: windows not analysed so far because inference was slower than the hop.
         inference_ms: time the model took for this window.
     """
@@ -88,6 +89,8 @@ class Reading:
     dropped: int
     overflows: int
     reconnects: int
+    gaps: int
+    invalid: int
     skipped: int
     inference_ms: float
 
@@ -120,11 +123,11 @@ class Delivery:
 
     Attributes:
         sink: its name.
-        sent: readings and events that it took.
+        sent: readings and events that it has passed on.
         lost: that it will never get, because its queue was full or it refused them.
         failures: times it raised.
-        waiting: in its queue.
-        error: the last failure in words; "" when the last call went well.
+        waiting: for it, or in it.
+        error: the last failure in words; "" when the last call went well and nothing hinders it.
         essential: the stream ends when it fails.
     """
 
@@ -148,7 +151,7 @@ class Meter:
         level_dbfs: level of the newest block.
         peak_dbfs: its largest sample.
         speech: probability of speech in the newest frame, 0..1; None without a detector.
-        clipped, dropped, overflows, reconnects, skipped: totals so far.
+        clipped, dropped, overflows, reconnects, gaps, invalid, skipped: totals so far.
         recording: whether samples are being stored at this moment.
         deliveries: of every sink.
     """
@@ -163,6 +166,8 @@ class Meter:
     dropped: int
     overflows: int
     reconnects: int
+    gaps: int
+    invalid: int
     skipped: int
     recording: bool
     deliveries: tuple[Delivery, ...] = ()
@@ -176,7 +181,7 @@ class Summary:
         seconds: audio received.
         windows: windows analysed; `partial` of them were shorter than asked for.
         speech, uncertain: windows with values; windows that the model abstained from.
-        skipped, clipped, dropped, overflows, reconnects: as in `Reading`.
+        skipped, clipped, dropped, overflows, reconnects, gaps, invalid: as in `Reading`.
         median_ms, slowest_ms: inference time per window; 0 without windows.
         deliveries: of every sink.
     """
@@ -191,6 +196,8 @@ class Summary:
     dropped: int
     overflows: int
     reconnects: int
+    gaps: int
+    invalid: int
     median_ms: float
     slowest_ms: float
     deliveries: tuple[Delivery, ...] = ()
@@ -202,7 +209,7 @@ class Summary:
             f"{self.speech} with speech) over {self.seconds:.1f} s of audio; "
             f"{self.skipped} skipped, {self.dropped} samples dropped, "
             f"{self.overflows} overflows, {self.clipped} clipped samples, "
-            f"{self.reconnects} reconnects"
+            f"{self.reconnects} reconnects, {self.gaps} gaps, {self.invalid} invalid"
         )
         if self.windows:
             text += f"; inference median {self.median_ms:.1f} ms, slowest {self.slowest_ms:.1f} ms"
@@ -216,6 +223,8 @@ def lost(state: Reading | Meter) -> list[str]:
         "dropped": state.dropped,
         "overflows": state.overflows,
         "reconnects": state.reconnects,
+        "gaps": state.gaps,
+        "invalid": state.invalid,
         "skipped": state.skipped,
         "clipped": state.clipped,
     }

@@ -76,7 +76,7 @@ class Rule:
         self._begun_t = -math.inf
         self._last_t = -math.inf
         self._known_t = -math.inf
-        self._reconnects = 0
+        self._gaps = 0
 
     @property
     def quantities(self) -> frozenset[str]:
@@ -92,7 +92,7 @@ class Rule:
             self._known_t = reading.t
         elif lapsed:
             self._met_seconds = None
-        self._last_t, self._reconnects = reading.t, reading.reconnects
+        self._last_t, self._gaps = reading.t, reading.gaps
         if self.active:
             return self._end(reading) if met is False or lapsed else None
         return self._begin(reading) if met and self._due(reading.t) else None
@@ -121,7 +121,7 @@ class Rule:
     def _wait(self, met: bool, reading: Reading) -> None:
         """Count for how long the condition has been met; time that is not known does not count."""
         step = reading.t - self._last_t
-        interrupted = reading.reconnects != self._reconnects or not 0 <= step <= PAUSE_SECONDS
+        interrupted = reading.gaps != self._gaps or not 0 <= step <= PAUSE_SECONDS
         if not met:
             self._met_seconds = None
         elif self._met_seconds is None or interrupted:

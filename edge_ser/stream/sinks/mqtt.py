@@ -137,7 +137,7 @@ class Mqtt(Sink):
             if left <= 0:
                 break
             self._send(wait=min(left, 0.1))
-        self.lost += len(self._waiting) + sum(self._flying.values())
+        self.lost, self.waiting = self.lost + self._unsent, 0
         self._connection.stop()
 
     def _set(self, topic: str, payload: str) -> None:
@@ -175,6 +175,7 @@ class Mqtt(Sink):
         """
         for number in self._connection.confirmed(wait):
             self._flying.pop(number, None)
+        self.waiting, self.trouble = self._unsent, self._connection.trouble
         if not self._connection.connected:
             return
         if self._session != self._connection.sessions:
@@ -186,6 +187,12 @@ class Mqtt(Sink):
             self._flying[self._connection.publish(topic, self._states[topic], retain=True)] = False
         while self._waiting and len(self._flying) < IN_FLIGHT:
             self._flying[self._connection.publish(*self._waiting.popleft())] = True
+        self.waiting = self._unsent
+
+    @property
+    def _unsent(self) -> int:
+        """Readings and events that the broker has not confirmed."""
+        return len(self._waiting) + sum(self._flying.values())
 
 
 def state_fields(reading: Reading) -> dict[str, Any]:
@@ -208,6 +215,8 @@ def health_fields(meter: Meter) -> dict[str, Any]:
         "overflows": meter.overflows,
         "clipped": meter.clipped,
         "reconnects": meter.reconnects,
+        "gaps": meter.gaps,
+        "invalid": meter.invalid,
         "skipped": meter.skipped,
         "lost": {delivery.sink: delivery.lost for delivery in meter.deliveries},
     }

@@ -41,7 +41,7 @@ def columns(readings: list[Reading]) -> dict[str, list[Any]]:
     return {
         "t": [round(reading.t, 3) for reading in readings],
         "state": [reading.state for reading in readings],
-        "reconnects": [reading.reconnects for reading in readings],
+        "gaps": [reading.gaps for reading in readings],
         **{name: [_short(getattr(reading, name)) for reading in readings] for name in names},
     }
 

@@ -163,6 +163,8 @@ def _metered(meter: Meter) -> Iterator[Any]:
     yield _counter("overflows", "times that the audio system lost input", meter.overflows)
     yield _counter("clipped_samples", "samples at full scale", meter.clipped)
     yield _counter("reconnects", "times that the source came back", meter.reconnects)
+    yield _counter("gaps", "places where audio is missing", meter.gaps)
+    yield _counter("invalid", "what arrived and is no audio", meter.invalid)
     yield _counter("skipped_windows", "not analysed: the model was too slow", meter.skipped)
 
 

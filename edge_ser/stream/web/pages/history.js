@@ -11,7 +11,7 @@ export class History {
     this.longest = longest;
     this.t = columns ? columns.t.slice() : [];
     this.state = columns ? columns.state.slice() : [];
-    this.reconnects = columns ? columns.reconnects.slice() : [];
+    this.gaps = columns ? columns.gaps.slice() : [];
     for (const name of DIMENSIONS) this[name] = columns ? columns[name].slice() : [];
   }
 
@@ -28,7 +28,7 @@ export class History {
     if (reading.t <= this.newest) return;
     this.t.push(reading.t);
     this.state.push(reading.state);
-    this.reconnects.push(reading.reconnects);
+    this.gaps.push(reading.gaps);
     for (const name of DIMENSIONS) this[name].push(reading[name]);
     let old = Math.max(0, this.length - this.longest);
     while (this.t[old] < reading.t - this.seconds) old += 1;
@@ -37,7 +37,7 @@ export class History {
   }
 
   forget(count) {
-    for (const name of ["t", "state", "reconnects", ...DIMENSIONS]) this[name].splice(0, count);
+    for (const name of ["t", "state", "gaps", ...DIMENSIONS]) this[name].splice(0, count);
   }
 
   // Index of the first reading at or after a time, one earlier so that lines reach the border.
@@ -54,7 +54,7 @@ export class History {
 
   // Whether the line from the reading before to this one crosses a gap in the audio.
   gapBefore(index, longest) {
-    return index > 0 && (this.reconnects[index] !== this.reconnects[index - 1]
+    return index > 0 && (this.gaps[index] !== this.gaps[index - 1]
       || this.t[index] - this.t[index - 1] > longest);
   }
 }
