@@ -66,13 +66,14 @@ class Outbox:
     def delivery(self) -> Delivery:
         """How the sink fares, as of now."""
         with self._changed:
+            lost, waiting = self.sink.lost, self.sink.waiting
             return Delivery(
                 sink=self.sink.name,
-                sent=self._sent,
-                lost=self._lost + self.sink.lost,
+                sent=max(self._sent - lost - waiting, 0),
+                lost=self._lost + lost,
                 failures=self._failures,
-                waiting=len(self._queue),
-                error=self._error,
+                waiting=len(self._queue) + waiting,
+                error=self._error or self.sink.trouble,
                 essential=self.sink.essential,
             )
 

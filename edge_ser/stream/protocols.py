@@ -108,11 +108,16 @@ class Sink:
         name: short, for people and metrics, e.g. "mqtt".
         essential: the stream ends if this sink fails; others are counted, logged and called again.
         lost: readings and events that it took and then could not pass on.
+        waiting: that it took and has not passed on yet.
+        trouble: why it cannot pass anything on at the moment, though it goes on trying; "" while
+            it can.
     """
 
     name = "sink"
     essential = False
     lost = 0
+    waiting = 0
+    trouble = ""
 
     def start(self, info: StreamInfo) -> None:
         """Once, before any audio."""
