@@ -82,6 +82,7 @@ def test_a_sound_server_that_dies_and_returns(
     assert heard["dropped"] == 0
 
 
+@pytest.mark.slow
 def test_without_reconnect_it_is_an_error(loopback_sound: LoopbackSound, repository: Path) -> None:
     listening = Listener(loopback_sound, repository, mic=True, reconnect=False)
     listening.until(lambda report: report["samples"] > 0)
