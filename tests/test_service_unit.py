@@ -7,10 +7,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
+from stream_fixtures import LoopbackSound
+from traced import calls, strace
 
 from firmware_export import run_files
 
@@ -125,3 +129,49 @@ def test_the_units_have_only_the_installers_placeholders(unit: str) -> None:
     text = (FOLDER / unit).read_text()
     assert set(re.findall(r"@(\w+)@", text)) == {"PREFIX", "CONFIG"}
     assert 'stream --config "@CONFIG@"' in text
+
+
+def allowed_calls(unit: str) -> set[str]:
+    """System calls that the unit's filter lets through, systemd's groups expanded."""
+    allowed: set[str] = set()
+    for words in settings(unit)["SystemCallFilter"]:
+        members = {call for word in words.lstrip("~").split() for call in expanded(word)}
+        allowed = allowed - members if words.startswith("~") else allowed | members
+    return allowed
+
+
+def expanded(word: str) -> set[str]:
+    """A call is itself; a group is its calls and its groups' calls."""
+    if not word.startswith("@"):
+        return {word}
+    listing = subprocess.run(
+        ["systemd-analyze", "syscall-filter", word], capture_output=True, text=True, check=True
+    )
+    members = [line.strip() for line in listing.stdout.splitlines()[1:] if line.startswith("    ")]
+    return {call for member in members if member[0] != "#" for call in expanded(member)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", UNITS)
+def test_what_the_program_asks_of_the_kernel_is_allowed(
+    unit: str, loopback_sound: LoopbackSound, tmp_path: Path
+) -> None:
+    """A microphone, the detector, the page, an unreachable broker, a program at an event."""
+    trace = tmp_path / "calls"
+    words = (
+        *("--mic", "--duration", "4", "--web", "127.0.0.1:0", "--mqtt", "127.0.0.1:9"),
+        *("--osc", "127.0.0.1:9", "--csv", str(tmp_path / "r.csv")),
+        *("--on", "level > -119", "--exec", f"{sys.executable} -c 'input()'"),
+    )
+    command = [*strace(trace, everything=True), sys.executable, "-m", "edge_ser", "stream", *words]
+    environment = {**loopback_sound.environment, "PYTHONPATH": str(REPOSITORY)}
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert answer.returncode == 0, answer.stderr
+    made = list(calls(trace))
+    assert len({call.name for call in made}) > 50
+    # The program itself is started by systemd, before the filter is in force.
+    assert not {call.name for call in made if not call.failed} - allowed_calls(unit)
+    families = {call.arguments.split(",")[0] for call in made if call.name == "socket"}
+    asked = {family for family in families if family.startswith("AF_")}
+    assert asked <= set(settings(unit)["RestrictAddressFamilies"][0].split())
+    assert "AF_INET" in asked
