@@ -16,6 +16,8 @@ EXAMPLES = """\
   edge-ser bench bundles/rpi --checkpoint my.safetensors --json bench.json
   edge-ser bench --markdown docs/BENCHMARKS.md     # writes the table of the docs
   edge-ser bench bundles/rpi --check               # exit code 1 if a target is missed
+  edge-ser bench --streaming        # a stream, incrementally and window by window
+  edge-ser bench --streaming --rounds 60 --markdown docs/STREAMING_COST.md
   edge-ser bench --c                # the C engine beside its peers, instructions in emulators
   edge-ser bench --c --rounds 30 --markdown docs/C_BENCHMARKS.md --json c-bench.json
   edge-ser bench --soak 24 --audio recordings/    # a day of streaming: memory, losses, values"""
@@ -39,6 +41,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rounds", type=int, default=50, help="timed runs of each model (50)")
     parser.add_argument("--no-memory", action="store_true", help="leave the memory figures out")
+    parser.add_argument(
+        "--streaming",
+        action="store_true",
+        help="instead: processor time per second of a stream, incremental inference against "
+        "computing every window anew, on every engine here",
+    )
+    parser.add_argument(
+        "--window", type=positive_float, default=5.0, help="seconds, with --streaming (5)"
+    )
+    parser.add_argument(
+        "--hop", type=positive_float, default=0.25, help="seconds, with --streaming (0.25)"
+    )
     parser.add_argument(
         "--c",
         action="store_true",
@@ -85,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print, write."""
     if args.c:
         return _run_c(args)
+    if args.streaming:
+        return _run_streaming(args)
     if args.soak:
         return _run_soak(args)
     from edge_ser.bench.report import as_markdown, as_text
@@ -155,6 +171,28 @@ def _run_soak(args: argparse.Namespace) -> int:
     if args.markdown:
         args.markdown.write_text(as_markdown(soak) + "\n", encoding="utf-8")
     return 0 if soak.met else 1
+
+
+def _run_streaming(args: argparse.Namespace) -> int:
+    """A stream both ways."""
+    from edge_ser.bench.stream_cost import as_markdown, as_text, measure_stream_cost
+    from edge_ser.bundle import open_bundle
+    from edge_ser.models import shipped
+
+    with open_bundle(args.bundle or shipped("bundle")) as bundle:
+        report = measure_stream_cost(
+            bundle, args.window, args.hop, args.rounds, args.threads, progress=True
+        )
+    print(as_text(report))
+    if args.json:
+        args.json.write_text(json.dumps(report.to_dict(), indent=1, allow_nan=False) + "\n")
+    if args.markdown:
+        words = ["edge-ser", "bench", *([args.bundle.name] if args.bundle else []), "--streaming"]
+        for option in ("window", "hop", "rounds", "threads"):
+            words += [f"--{option}", f"{getattr(args, option):g}"]
+        command = shlex.join([*words, "--markdown", args.markdown.name])
+        args.markdown.write_text(as_markdown(report, command), encoding="utf-8")
+    return 1 if args.check and not report.met else 0
 
 
 def _say(line: str) -> None:

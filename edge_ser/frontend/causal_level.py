@@ -44,18 +44,22 @@ class CausalLevel:
         hops = samples.reshape(-1, self.spec.hop).astype(np.float64, copy=False)
         means = hops.sum(axis=1) / self.spec.hop
         squares = np.square(hops).sum(axis=1) / self.spec.hop
-        running = np.array(self._follow(means.tolist(), squares.tolist())).reshape(-1, 2)
-        variance = np.maximum(running[:, 1] - running[:, 0] ** 2, 0.0)
-        return running[:, 0], np.sqrt(variance + self.spec.level_eps)
+        running_means, running_squares = self._follow(means.tolist(), squares.tolist())
+        variance = np.maximum(running_squares - running_means**2, 0.0)
+        return running_means, np.sqrt(variance + self.spec.level_eps)
 
-    def _follow(self, means: list[float], squares: list[float]) -> list[tuple[float, float]]:
+    def _follow(
+        self, means: list[float], squares: list[float]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Both running means after each hop: a recursion, for which numpy has nothing."""
         mean, square, hops, longest = self.mean, self.square, self.hops, self.spec.level_hops
-        running = []
+        running_means, running_squares = [], []
         for hop_mean, hop_square in zip(means, squares, strict=True):
-            hops = min(hops + 1, longest)
+            if hops < longest:
+                hops += 1
             mean += (hop_mean - mean) / hops
             square += (hop_square - square) / hops
-            running.append((mean, square))
+            running_means.append(mean)
+            running_squares.append(square)
         self.mean, self.square, self.hops = mean, square, hops
-        return running
+        return np.array(running_means), np.array(running_squares)

@@ -1,0 +1,355 @@
+"""What a stream costs: incremental inference against computing every window anew, in turns.
+
+The unit is processor time per second of audio, of all threads: what a battery and a core's other
+work feel. Every round gives each engine the same new audio both ways, so that a machine that slows
+down slows both; ratios are taken within a round.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_ser import SAMPLE_RATE
+from edge_ser.bench.bar import progress_bar
+from edge_ser.bench.machine import Machine, describe_machine
+from edge_ser.bundle import Bundle
+from edge_ser.bundle.golden import read_clip
+from edge_ser.errors import EdgeSerError, EnvironmentMissing, InputError
+from edge_ser.runtime import available_engines, default_artefact, load_engine, runs
+from edge_ser.runtime.engine import Engine
+from edge_ser.runtime.incremental import IncrementalEngine, load_incremental
+
+REPORT_SCHEMA = 1
+GOAL = 8.0
+"""How much less processor time incremental inference must take at a hop of 0.25 s."""
+
+_CHUNK = SAMPLE_RATE // 100
+"""10 ms, as a sound card gives them."""
+
+_WARM_UP = 2
+
+
+@dataclass(frozen=True)
+class StreamCost:
+    """One engine, one model that computes whole windows.
+
+    Attributes:
+        engine, version: runtime.
+        artefact: of the incremental engine.
+        window_artefact: computes the windows it is compared with.
+        incremental_ms, window_ms: processor time per second of audio, medians of the rounds.
+        ratio: median over the rounds of window time / incremental time.
+        lowest: a tenth of the rounds have a ratio below it.
+        judged: whether the window model is the one that the engine takes unless told otherwise.
+    """
+
+    engine: str
+    version: str
+    artefact: str
+    window_artefact: str
+    incremental_ms: float
+    window_ms: float
+    ratio: float
+    lowest: float
+    judged: bool
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal is reached."""
+        return self.ratio >= GOAL
+
+
+@dataclass(frozen=True)
+class StreamCosts:
+    """One run.
+
+    Attributes:
+        bundle_sha256: of the bundle.
+        machine: where.
+        window_seconds, hop_seconds, rounds, threads: how.
+        costs: one entry per engine and window model.
+        absent: what could not be run, with reasons.
+    """
+
+    bundle_sha256: str
+    machine: Machine
+    window_seconds: float
+    hop_seconds: float
+    rounds: int
+    threads: int
+    costs: tuple[StreamCost, ...]
+    absent: tuple[str, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether every engine reaches the goal against the windows it would compute instead."""
+        judged = [cost for cost in self.costs if cost.judged]
+        return bool(judged) and all(cost.met for cost in judged)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        values = asdict(self)
+        for entry, cost in zip(values["costs"], self.costs, strict=True):
+            entry["met"] = cost.met
+        return {"schema": REPORT_SCHEMA, "kind": "stream-cost", "goal": GOAL, **values}
+
+
+@dataclass
+class _Contest:
+    """One engine both ways, and the processor times of its rounds in seconds."""
+
+    incremental: IncrementalEngine
+    windows: dict[str, Engine]
+    incremental_times: list[float]
+    window_times: dict[str, list[float]]
+
+
+def measure_stream_cost(
+    bundle: Bundle,
+    window_seconds: float,
+    hop_seconds: float,
+    rounds: int,
+    threads: int,
+    progress: bool,
+) -> StreamCosts:
+    """Measure every engine that is here.
+
+    Args:
+        bundle: open.
+        window_seconds, hop_seconds: of the stream.
+        rounds: of a second of audio, or a hop if that is longer; some go before as a warm-up.
+        threads: per runtime.
+        progress: show a bar.
+
+    Raises:
+        InputError: no round, or windows that no engine can have.
+        EnvironmentMissing: nothing can be run here.
+    """
+    if rounds < 1:
+        raise InputError(f"{rounds} rounds cannot be measured", "give 1 round or more")
+    contests, absent = _contests(bundle, window_seconds, hop_seconds, threads)
+    machine = describe_machine()
+    sound = _Sound(_material(bundle), contests[0].incremental)
+    for contest in contests:
+        contest.incremental.push(sound.window)
+    with progress_bar(_WARM_UP + rounds, progress) as bar:
+        bar.set_description("streaming")
+        for turn in range(_WARM_UP + rounds):
+            sound.advance()
+            first = turn % len(contests)
+            for contest in contests[first:] + contests[:first]:
+                _round(contest, sound, kept=turn >= _WARM_UP)
+            bar.update()
+    costs = [cost for contest in contests for cost in _costs(contest, sound.new_seconds)]
+    return StreamCosts(
+        bundle_sha256=bundle.sha256,
+        machine=machine,
+        window_seconds=window_seconds,
+        hop_seconds=hop_seconds,
+        rounds=rounds,
+        threads=threads,
+        costs=tuple(costs),
+        absent=absent,
+    )
+
+
+class _Sound:
+    """Endless audio: what is new in a round, and the windows that end in it."""
+
+    def __init__(self, material: NDArray[np.float32], engine: IncrementalEngine) -> None:
+        self._material = material
+        self._hop = engine.hop_samples
+        self._window = engine.window_samples
+        self._hops = max(1, round(SAMPLE_RATE / self._hop))
+        self._at = 0
+        self.window = self._cut(0, self._window)
+
+    @property
+    def new_seconds(self) -> float:
+        """Of audio per round."""
+        return self._hops * self._hop / SAMPLE_RATE
+
+    def advance(self) -> None:
+        """To the next round."""
+        before = self._window + self._at
+        length = self._hops * self._hop
+        self.new = self._cut(before, length)
+        ends = range(before + self._hop, before + length + 1, self._hop)
+        self.windows = [self._cut(end - self._window, self._window) for end in ends]
+        self._at += length
+
+    def _cut(self, start: int, length: int) -> NDArray[np.float32]:
+        """Of the material, repeated without end."""
+        return np.take(self._material, np.arange(start, start + length), mode="wrap")
+
+
+def _contests(
+    bundle: Bundle, window_seconds: float, hop_seconds: float, threads: int
+) -> tuple[list[_Contest], tuple[str, ...]]:
+    contests, absent = [], []
+    for name, status in available_engines().items():
+        if not status.available:
+            absent.append(f"{name}: {status.reason}")
+            continue
+        try:
+            incremental = load_incremental(
+                bundle,
+                name,
+                threads=threads,
+                window_seconds=window_seconds,
+                hop_seconds=hop_seconds,
+            )
+        except EdgeSerError as error:
+            absent.append(f"{name}: {error}")
+            continue
+        windows = {
+            artefact: load_engine(bundle, name, artefact, threads)
+            for artefact in _window_models(bundle, name, window_seconds)
+        }
+        contests.append(_Contest(incremental, windows, [], {name: [] for name in windows}))
+    if not contests:
+        raise EnvironmentMissing(
+            f"nothing of this bundle can stream here: {'; '.join(absent)}",
+            "pip install 'edge-ser[rpi]'; `edge-ser doctor` says more",
+        )
+    return contests, tuple(absent)
+
+
+def _window_models(bundle: Bundle, engine: str, window_seconds: float) -> list[str]:
+    """The int8 models with which an engine can compute windows of this length."""
+    samples = round(window_seconds * SAMPLE_RATE)
+    return [
+        artefact
+        for artefact, info in sorted(bundle.manifest.models.items())
+        if "int8" in artefact and runs(engine, artefact) and info.fixed_samples in (None, samples)
+    ]
+
+
+def _material(bundle: Bundle) -> NDArray[np.float32]:
+    clips = sorted(bundle.manifest.golden.clips)
+    if not clips:
+        raise InputError("the bundle has no golden clip to run", "export it again")
+    return np.concatenate([read_clip(bundle, clip) for clip in clips])
+
+
+def _round(contest: _Contest, sound: _Sound, kept: bool) -> None:
+    """The same second of audio once in chunks and once per model as whole windows."""
+    with _timed(contest.incremental_times, kept):
+        for start in range(0, len(sound.new), _CHUNK):
+            contest.incremental.push(sound.new[start : start + _CHUNK])
+    for artefact, engine in contest.windows.items():
+        with _timed(contest.window_times[artefact], kept):
+            for window in sound.windows:
+                engine.predict(window)
+
+
+@contextmanager
+def _timed(times: list[float], kept: bool) -> Iterator[None]:
+    clock: Callable[[], float] = time.process_time
+    begun = clock()
+    yield
+    if kept:
+        times.append(clock() - begun)
+
+
+def _costs(contest: _Contest, seconds: float) -> Iterator[StreamCost]:
+    engine, ours = contest.incremental, contest.incremental_times
+    for artefact, theirs in contest.window_times.items():
+        ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+        yield StreamCost(
+            engine=engine.name,
+            version=engine.version,
+            artefact=engine.artefact,
+            window_artefact=artefact,
+            incremental_ms=1e3 * statistics.median(ours) / seconds,
+            window_ms=1e3 * statistics.median(theirs) / seconds,
+            ratio=statistics.median(ratios),
+            lowest=float(np.percentile(ratios, 10)),
+            judged=artefact == default_artefact(engine.name),
+        )
+
+
+def as_text(report: StreamCosts) -> str:
+    """For a terminal."""
+    lines = [
+        f"streaming, window {report.window_seconds:g} s, hop {report.hop_seconds:g} s: processor "
+        "time per second of audio",
+        *(f"  {line}" for line in _context(report)),
+        "",
+    ]
+    rows = _table(report)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  " + "  ".join(cells).rstrip())
+    return "\n".join([*lines, *(f"  left out: {line}" for line in report.absent)])
+
+
+def as_markdown(report: StreamCosts, command: str) -> str:
+    """`docs/STREAMING_COST.md`; `command` produced it."""
+    head, *rows = _table(report)
+    return "\n".join(
+        [
+            "# What streaming costs",
+            "",
+            f"Written by `{command}`; do not edit. Processor time of all threads per second of "
+            f"audio, window {report.window_seconds:g} s, hop {report.hop_seconds:g} s, audio in "
+            f"chunks of 10 ms; medians of {report.rounds} rounds. Every round gives each engine "
+            "the same new audio, incrementally and as whole windows. Compare the ratios, not the "
+            "times of different machines.",
+            "",
+            *(f"- {line}" for line in _context(report)),
+            "",
+            f"| {' | '.join(head)} |",
+            f"|{'---|' * len(head)}",
+            *(f"| {' | '.join(row)} |" for row in rows),
+            "",
+            *(f"- left out: {line}" for line in report.absent),
+            "",
+        ]
+    )
+
+
+def _context(report: StreamCosts) -> list[str]:
+    machine = report.machine
+    lines = [
+        f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}; "
+        f"threads: {report.threads}",
+        f"bundle SHA-256 {report.bundle_sha256}",
+    ]
+    if machine.busy:
+        lines.append(
+            f"the machine was busy (load {machine.load:.1f} on {machine.cores} cores): times are "
+            "high, ratios hold better"
+        )
+    return lines
+
+
+def _table(report: StreamCosts) -> list[list[str]]:
+    head = ["runtime", "incremental ms", "whole windows with", "ms", "ratio", "90 % above", "goal"]
+    return [head] + [
+        [
+            f"{cost.engine} {cost.version}",
+            f"{cost.incremental_ms:.2f}",
+            cost.window_artefact,
+            f"{cost.window_ms:.2f}",
+            f"{cost.ratio:.1f}x",
+            f"{cost.lowest:.1f}x",
+            _verdict(cost),
+        ]
+        for cost in report.costs
+    ]
+
+
+def _verdict(cost: StreamCost) -> str:
+    if not cost.judged:
+        return "not judged: not the engine's default"
+    return f"≥ {GOAL:g}x: {'met' if cost.met else 'MISSED'}"
