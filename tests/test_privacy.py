@@ -31,6 +31,8 @@ from traced import calls, peers, sent, strace, touched
 from websockets.sync.client import connect
 
 import edge_ser
+from edge_ser.errors import InputError
+from edge_ser.stream.recorder import Recorder
 from edge_ser.stream.web.server import SOCKET_PATH
 
 pytestmark = pytest.mark.skipif(
@@ -154,6 +156,16 @@ def test_a_recording_is_found_by_the_same_means(
     run_traced(output, environment, "--file", str(speech), "--json", "--record", str(recording))
     assert touched(output) <= HARMLESS | {str(recording)}
     assert "f32 <" in audio_in(everything(output), sound)
+
+
+def test_a_recording_is_its_owners_alone(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "heard.wav") as recorder:
+        recorder.write(np.ones(800, np.float32))
+    assert (tmp_path / "heard.wav").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "link.wav").symlink_to(tmp_path / "elsewhere.wav")
+    with pytest.raises(InputError, match="would overwrite"):
+        Recorder(tmp_path / "link.wav")
+    assert not (tmp_path / "elsewhere.wav").exists()
 
 
 @pytest.mark.parametrize("name", ["s16 >", "base64 s16 <", "hex f32 <", "text ', '", "s24"])

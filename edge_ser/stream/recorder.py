@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,7 +26,7 @@ LONGEST_SECONDS = 600.0
 
 
 class Recorder:
-    """A WAV file (32-bit float, 16 kHz, mono) of at most `LONGEST_SECONDS`.
+    """A WAV file (32-bit float, 16 kHz, mono) of at most `LONGEST_SECONDS`, its owner's alone.
 
     Args:
         path: must not exist yet, and end in .wav.
@@ -45,21 +46,24 @@ class Recorder:
             ) from error
         if path.suffix.lower() != ".wav":
             raise InputError(f"--record {path} must name a .wav file")
-        if path.exists():
-            raise InputError(
-                f"--record would overwrite {path}", "name a new file, or delete this one first"
-            )
         self.path = path
         self._left = limit
         self._empty = True
+        descriptor = _created(path)
         try:
             self._file: Any = soundfile.SoundFile(
-                path, mode="w", samplerate=SAMPLE_RATE, channels=1, subtype="FLOAT"
+                descriptor,
+                mode="w",
+                samplerate=SAMPLE_RATE,
+                channels=1,
+                subtype="FLOAT",
+                format="WAV",
             )
         except (soundfile.LibsndfileError, OSError) as error:
-            raise InputError(
-                f"cannot record into {path}: {error}", "does its folder exist, and may you write?"
-            ) from error
+            with contextlib.suppress(OSError):  # libsndfile may have closed it
+                os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise _refusal(path, error) from error
 
     @property
     def active(self) -> bool:
@@ -98,3 +102,22 @@ class Recorder:
         if self._empty:
             # A stream that never started must not block the name for the next attempt.
             self.path.unlink(missing_ok=True)
+
+
+def _created(path: Path) -> int:
+    """A descriptor of a new file that nobody else may read, whatever the umask says."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError as error:
+        raise InputError(
+            f"--record would overwrite {path}", "name a new file, or delete this one first"
+        ) from error
+    except OSError as error:
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: Path, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or error
+    return InputError(
+        f"cannot record into {path}: {reason}", "does its folder exist, and may you write?"
+    )
