@@ -22,6 +22,8 @@ from edge_ser.drift.gate import Gate
 from edge_ser.stream.analysis.windows import Window, WindowScheduler
 from edge_ser.stream.capture.resampler import StreamResampler
 
+pytestmark = pytest.mark.slow  # each test loads 15 MB into a fresh browser profile
+
 SAME_SAMPLES = 2e-3
 """Largest difference to Python on the same samples; the gate allows twice that on average."""
 
