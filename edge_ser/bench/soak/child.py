@@ -90,7 +90,10 @@ def _options(request: Request) -> StreamOptions:
     return StreamOptions(
         input=InputOptions(pcm=True),
         model=ModelOptions(bundle=Path(request.bundle), engine=request.engine, hop=request.hop),
-        meaning=MeaningOptions(vad="on" if request.detector else "off", baseline=BASELINE_SECONDS),
+        # Every window is read, so that every one can be compared, whatever the detector says.
+        meaning=MeaningOptions(
+            vad="on" if request.detector else "off", min_speech=0.0, baseline=BASELINE_SECONDS
+        ),
         rules=RULES,
         output=OutputOptions(
             stdout="json",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from edge_ser.errors import InputError
 RATES = (8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000)
 """Samples per second of the synthetic passages."""
 
-SYNTHETIC_SECONDS = 12.0
+SYNTHETIC_SECONDS = 8.0
 
 _LEVELS_DB = (-40.0, 20.0)
 """Range of the gain that a passage is played with; what exceeds full scale clips."""
@@ -28,19 +29,33 @@ _LEVELS_DB = (-40.0, 20.0)
 Draw = Callable[[NDArray[np.float64], np.random.Generator], NDArray[np.float64]]
 
 
+class Audio(Protocol):
+    """Something that is read from its beginning to its end."""
+
+    def read(self, frames: int) -> NDArray[np.float32]:
+        """The next (n,) samples, n <= frames; fewer at the end, then none."""
+
+    def close(self) -> None:
+        """Read no further."""
+
+
 @dataclass(frozen=True)
 class Passage:
-    """Something to listen to.
+    """Something to listen to, once.
 
     Attributes:
-        name: for people, e.g. "speech at 44100 Hz" or a file's name.
-        samples: (n,) float32 within [-1, 1].
-        rate: of them, per second.
+        audio: mono, about [-1, 1].
+        rate: of it, samples per second.
+        gain: that it is played with.
     """
 
-    name: str
-    samples: NDArray[np.float32]
+    audio: Audio
     rate: int
+    gain: np.float32
+
+    def read(self, frames: int) -> NDArray[np.float32]:
+        """The next samples as they are played, clipped at full scale; none at the end."""
+        return np.clip(self.audio.read(frames) * self.gain, -1, 1)
 
 
 def endless(seed: int, files: Sequence[Path] = ()) -> Iterator[Passage]:
@@ -48,17 +63,18 @@ def endless(seed: int, files: Sequence[Path] = ()) -> Iterator[Passage]:
 
     Args:
         seed: equal seeds give equal passages.
-        files: audio files of any length up to a few minutes.
+        files: audio files of any length.
     """
     random = np.random.default_rng(seed)
     drawn = list(_synthetic(random))
     while True:
-        if files and random.random() < 0.5:
-            chosen = _file(files[int(random.integers(len(files)))])
-        else:
-            chosen = drawn[random.integers(len(drawn))]
         gain = np.float32(10 ** (random.uniform(*_LEVELS_DB) / 20))
-        yield Passage(chosen.name, np.clip(chosen.samples * gain, -1, 1), chosen.rate)
+        if files and random.random() < 0.5:
+            audio = _File(files[int(random.integers(len(files)))])
+            yield Passage(audio, audio.rate, gain)
+        else:
+            samples, rate = drawn[int(random.integers(len(drawn)))]
+            yield Passage(_Samples(samples), rate, gain)
 
 
 def find_files(folders: Sequence[Path]) -> list[Path]:
@@ -78,22 +94,50 @@ def find_files(folders: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _synthetic(random: np.random.Generator) -> Iterator[Passage]:
-    """Every kind once at its turn of the rates."""
-    for number, (name, draw) in enumerate(_KINDS.items()):
+class _Samples:
+    """Audio that is in memory."""
+
+    def __init__(self, samples: NDArray[np.float32]) -> None:
+        self._samples = samples
+        self._at = 0
+
+    def read(self, frames: int) -> NDArray[np.float32]:
+        """See `Audio.read`."""
+        block = self._samples[self._at : self._at + frames]
+        self._at += len(block)
+        return block
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _File:
+    """Audio of a file, read as it is played: a long file takes no more memory than a short one."""
+
+    def __init__(self, path: Path) -> None:
+        import soundfile
+
+        self._file: Any = soundfile.SoundFile(path)
+        self.rate = int(self._file.samplerate)
+
+    def read(self, frames: int) -> NDArray[np.float32]:
+        """See `Audio.read`."""
+        block: NDArray[np.float32] = self._file.read(frames, dtype="float32", always_2d=True)
+        return block.mean(axis=1)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _synthetic(random: np.random.Generator) -> Iterator[tuple[NDArray[np.float32], int]]:
+    """Every kind once at its turn of the rates: samples within [-1, 1], rate."""
+    for number, draw in enumerate(_KINDS):
         rate = RATES[number % len(RATES)]
         time = np.arange(round(SYNTHETIC_SECONDS * rate)) / rate
         signal = draw(time, random)
         peak = np.abs(signal).max()
-        scaled = (signal / peak if peak > 0 else signal).astype(np.float32)
-        yield Passage(f"{name} at {rate} Hz", scaled, rate)
-
-
-def _file(path: Path) -> Passage:
-    import soundfile
-
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return Passage(path.name, samples.mean(axis=1), int(rate))
+        yield (signal / peak if peak > 0 else signal).astype(np.float32), rate
 
 
 def _speech(time: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
@@ -104,7 +148,7 @@ def _speech(time: NDArray[np.float64], random: np.random.Generator) -> NDArray[n
     phase = 2 * np.pi * np.cumsum(base * glide) * (time[1] - time[0])
     formants = random.uniform([400, 1200, 2300], [800, 2000, 3200])
     voice = np.zeros_like(time)
-    for harmonic in range(1, int(min(40, nyquist / (1.3 * base)))):
+    for harmonic in range(1, int(min(24, nyquist / (1.3 * base)))):
         resonance = sum(1 / (1 + ((harmonic * base - at) / 150) ** 2) for at in formants)
         voice += (0.02 + resonance) / harmonic * np.sin(harmonic * phase)
     syllables = np.clip(np.sin(2 * np.pi * 4 * time), 0, None) ** 2
@@ -158,16 +202,7 @@ def _offset(time: NDArray[np.float64], random: np.random.Generator) -> NDArray[n
     return 0.5 + 0.1 * np.sin(2 * np.pi * 50 * time) + 1e-3 * random.standard_normal(len(time))
 
 
-_KINDS: dict[str, Draw] = {
-    "speech": _speech,
-    "noise": _noise,
-    "music": _music,
-    "silence": _silence,
-    "clipped speech": _clipped,
-    "another voice": _speech,
-    "rumble": _rumble,
-    "babble": _babble,
-    "clicks": _clicks,
-    "hum on an offset": _offset,
-    "a third voice": _speech,
-}
+_KINDS: tuple[Draw, ...] = (
+    *(_speech, _noise, _music, _silence, _clipped, _speech),
+    *(_rumble, _babble, _clicks, _offset, _speech),
+)

@@ -142,7 +142,7 @@ class _Watch:
 
     def _check_tapes(self) -> None:
         """Hand complete stretches, whose readings have all come, to the checking thread."""
-        for path in sorted(self._tapes.glob("*.npy")):
+        for path in sorted(self._tapes.glob("*.f32")):
             stretch = read_stretch(path)
             if stretch.end > self.ledger.end:
                 continue

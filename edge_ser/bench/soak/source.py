@@ -60,15 +60,20 @@ class Tape:
         self._start = self._cut = self._end
 
     def save(self, folder: Path) -> None:
-        """Write it as CUT-START-END.npy, the name giving its samples in the stream."""
+        """Write it as CUT-START-END.f32, raw, the name giving its samples in the stream."""
         start = self._start + -(self._start - self._cut) % GRID
-        at = start % len(self._memory)
-        samples = np.concatenate([self._memory[at:], self._memory[:at]])[: self._end - start]
+        size = len(self._memory)
+        first, last = start % size, self._end % size
         partial = folder / "tape.partial"
         with partial.open("wb") as file:
-            np.save(file, samples)
+            # In place: copies of minutes would stir the memory that is being measured.
+            if first < last:
+                self._memory[first:last].tofile(file)
+            elif start < self._end:
+                self._memory[first:].tofile(file)
+                self._memory[:last].tofile(file)
         # The reader must never see half a file.
-        partial.rename(folder / f"{self._cut}-{start}-{self._end}.npy")
+        partial.rename(folder / f"{self._cut}-{start}-{self._end}.f32")
 
 
 class EndlessAudio:
@@ -106,7 +111,6 @@ class EndlessAudio:
         self._every_outage = self._next_outage = round(outage_seconds * SAMPLE_RATE)
         self._random = np.random.default_rng(seed)
         self._passage = next(passages)
-        self._at = 0
         self._resampler = StreamResampler(self._passage.rate)
 
     @property
@@ -123,14 +127,19 @@ class EndlessAudio:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Nothing to close."""
+        """Leave the passage."""
+        self._passage.audio.close()
 
     def read(self) -> NDArray[np.float32] | None:
         """See `Source.read`."""
         if self._left == 0:
             return None
         self._interrupt_if_due()
-        samples = self._resampled()[: self._left]
+        # Never empty: the stream would take it for a pause in the audio and wait.
+        samples = self._resampled()
+        while len(samples) == 0:
+            samples = self._resampled()
+        samples = samples[: self._left]
         self._left -= len(samples)
         self._tape.write(samples)
         if self._tape.end >= self._next_check:
@@ -149,15 +158,14 @@ class EndlessAudio:
 
     def _resampled(self) -> NDArray[np.float32]:
         """The next block at 16 kHz; at the end of a passage the next one begins."""
-        rate = self._passage.rate
-        size = max(1, round(self._random.uniform(*_BLOCK_SECONDS) * rate))
-        block = self._passage.samples[self._at : self._at + size]
-        self._at += len(block)
-        last = self._at >= len(self._passage.samples)
+        size = max(1, round(self._random.uniform(*_BLOCK_SECONDS) * self._passage.rate))
+        block = self._passage.read(size)
+        last = len(block) < size
         samples = self._resampler.push(block, last=last)
         self.counters.frames += len(block)
         self.counters.clipped += count_clipped(block)
         if last:
-            self._passage, self._at = next(self._passages), 0
+            self._passage.audio.close()
+            self._passage = next(self._passages)
             self._resampler = StreamResampler(self._passage.rate)
         return samples

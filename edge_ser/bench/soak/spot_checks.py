@@ -51,7 +51,7 @@ class Stretch:
 def read_stretch(path: Path) -> Stretch:
     """A tape as `Tape.save` wrote it."""
     begun, start, _ = map(int, path.stem.split("-"))
-    return Stretch(begun, start, np.load(path))
+    return Stretch(begun, start, np.fromfile(path, np.float32))
 
 
 @dataclass(frozen=True)
