@@ -43,6 +43,8 @@ class PcmPipe:
     """
 
     label = "standard input"
+    connected = True
+    """The end of the pipe is the end of the stream, not an interruption."""
 
     def __init__(self, samples: PcmInput, live: bool, descriptor: int) -> None:
         if os.isatty(descriptor):
@@ -62,11 +64,6 @@ class PcmPipe:
     def rate(self) -> float:
         """As the user said."""
         return self._samples.rate
-
-    @property
-    def connected(self) -> bool:
-        """Until the pipe has ended."""
-        return self._intake.connected
 
     @property
     def counters(self) -> CaptureCounters:
