@@ -285,7 +285,12 @@ def test_the_outbox_reports_what_the_broker_never_got(tmp_path: Path) -> None:
     outbox.start(INFO)
     for step in range(5):
         outbox.put(sample_reading(t=float(step)))
-    wait_until(lambda: outbox.delivery.waiting == 5 and "refused" in outbox.delivery.error)
+
+    def troubled() -> bool:
+        outbox.meter(a_meter())
+        return outbox.delivery.waiting == 5 and "refused" in outbox.delivery.error
+
+    wait_until(troubled)
     assert (outbox.delivery.sent, outbox.delivery.lost) == (0, 0)
     close_all([outbox], SUMMARY)
     delivery = outbox.delivery
