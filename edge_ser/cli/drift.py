@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from edge_ser.cli.number import non_negative_int, positive_int, share
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edge_ser.bundle import Bundle
     from edge_ser.drift.assemble import Scope
     from edge_ser.drift.chain import Step
@@ -22,11 +25,13 @@ EXAMPLES = """\
   edge-ser drift bundles/rpi --audio recordings --labels labels/
   edge-ser drift bundles/rpi --audio recordings --fail-under 0.9995 --json   # in CI
   edge-ser drift bundles/rpi --audio recordings --stream-level    # what a running level costs
+  edge-ser drift --audio recordings --edge-effects    # a stream's windows against cut-out ones
 exit code: 0 every step keeps the limits, 1 one does not, 2 unusable input,
 3 a package is missing, 4 the bundle was refused"""
 
 _STREAM_LEVEL_SECONDS = 600.0
 _TIME_CONSTANTS = (1.5, 3.0, 5.0, 10.0, 20.0)
+_EDGE_WINDOWS = (1.0, 2.0, 5.0, 10.0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +93,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead of the report: readings with a stream's running level against readings with "
         "each window's own, for several time constants, on up to 10 minutes of --audio",
     )
+    parser.add_argument(
+        "--edge-effects",
+        action="store_true",
+        help="instead of the report: a stream's readings against the same windows cut out and "
+        "read on their own, on up to 10 minutes of --audio",
+    )
     parser.add_argument("--seed", type=non_negative_int, default=0, help="of the perturbations (0)")
     parser.add_argument("--threads", type=positive_int, default=1, help="per runtime (1)")
     parser.add_argument("--json", action="store_true", help="drift.json on standard output")
@@ -102,6 +113,9 @@ def run(args: argparse.Namespace) -> int:
     with open_bundle(args.bundle or shipped("bundle")) as bundle:
         if args.stream_level:
             print(_stream_level(args, bundle))
+            return 0
+        if args.edge_effects:
+            print(_edge_effects(args, bundle))
             return 0
         report = _measure(args, bundle)
     files = write(report, args.out)
@@ -139,27 +153,43 @@ def _measure(args: argparse.Namespace, bundle: Bundle) -> DriftReport:
 
 
 def _stream_level(args: argparse.Namespace, bundle: Bundle) -> str:
-    from edge_ser.drift import clips as clip_sets
-    from edge_ser.drift.stream_level import as_text, join, level_drift
+    from edge_ser.drift.stream_level import as_text, level_drift
     from edge_ser.errors import InputError
     from edge_ser.runtime import load_engine
     from edge_ser.runtime.host import BACKBONE, HostEngine
 
-    if not args.audio:
-        raise InputError("--stream-level needs speech", "name a folder of it with --audio")
+    signal = _speech(args, "--stream-level")
     engine = load_engine(bundle, artefact=BACKBONE, threads=args.threads)
     if not isinstance(engine, HostEngine):
         raise InputError(
             f"--stream-level needs a TFLite runtime, not {engine.name}",
             "pip install 'edge-ser[rpi]'",
         )
-    files = clip_sets.find_files(args.audio, args.limit)
-    audio = (clip.audio for clip in clip_sets.FileClips(files, None))
-    signal = join(audio, _STREAM_LEVEL_SECONDS, args.seed)
     manifest, own = bundle.manifest, bundle.manifest.frontend.level_seconds
     constants = sorted({*_TIME_CONSTANTS, own})
     rows = level_drift(engine, signal, constants, manifest.window_seconds, 5 * manifest.hop_seconds)
     return as_text(rows, own)
+
+
+def _edge_effects(args: argparse.Namespace, bundle: Bundle) -> str:
+    from edge_ser.drift.edge_effects import as_text, edge_effects
+
+    signal = _speech(args, "--edge-effects")
+    rows = edge_effects(bundle, None, signal, _EDGE_WINDOWS, 5 * bundle.manifest.hop_seconds)
+    return as_text(rows)
+
+
+def _speech(args: argparse.Namespace, option: str) -> NDArray[np.float32]:
+    """The clips of --audio joined into one signal, as `join` does it."""
+    from edge_ser.drift import clips as clip_sets
+    from edge_ser.drift.stream_level import join
+    from edge_ser.errors import InputError
+
+    if not args.audio:
+        raise InputError(f"{option} needs speech", "name a folder of it with --audio")
+    files = clip_sets.find_files(args.audio, args.limit)
+    audio = (clip.audio for clip in clip_sets.FileClips(files, None))
+    return join(audio, _STREAM_LEVEL_SECONDS, args.seed)
 
 
 def _clips(
