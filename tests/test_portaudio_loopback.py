@@ -91,9 +91,9 @@ def test_what_is_played_is_heard_and_read_as_offline(
     tmp_path: Path,
 ) -> None:
     recording = tmp_path / "heard.wav"
-    process = listen(
-        loopback_sound, repository, exported_bundle, "--duration", "11", "--record", str(recording)
-    )
+    # Each window computed whole and none withheld: what an offline prediction is equal to.
+    options = ("--vad", "off", "--level", "window", "--duration", "11", "--record", str(recording))
+    process = listen(loopback_sound, repository, exported_bundle, *options)
     assert process.stdout is not None
     first = json.loads(process.stdout.readline())  # it listens from here on
     with loopback_sound.play(speech) as player:
@@ -162,7 +162,7 @@ def test_ctrl_c_closes_the_microphone(
 def test_a_sound_system_that_dies_is_a_device_error(
     loopback_sound: LoopbackSound, repository: Path, exported_bundle: Path
 ) -> None:
-    process = listen(loopback_sound, repository, exported_bundle)
+    process = listen(loopback_sound, repository, exported_bundle, "--no-reconnect")
     assert process.stdout is not None
     process.stdout.readline()
     loopback_sound.unplug()

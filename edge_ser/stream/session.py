@@ -149,8 +149,9 @@ class Session:
                 _log.warning("%s: no audio arrives; waiting for it", self._source.label)
         counters = self._source.counters
         if counters.gaps != self._gaps:
-            self._gaps = counters.gaps
+            # These windows lie before the gap and carry the totals from before it.
             self._deliver(self._analyser.reset())
+            self._gaps = counters.gaps
             self._interpreter.reset()
             if counters.reconnects == self._reconnects:
                 _log.warning("%s: frames were dropped, the machine is busy", self._source.label)
@@ -195,8 +196,8 @@ class Session:
             clipped=counters.clipped,
             dropped=counters.dropped,
             overflows=counters.overflows,
-            reconnects=counters.reconnects,
-            gaps=counters.gaps,
+            reconnects=self._reconnects,
+            gaps=self._gaps,
             invalid=counters.invalid,
             skipped=self._analyser.skipped,
             inference_ms=window.seconds * 1000,
