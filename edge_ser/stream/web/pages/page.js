@@ -9,7 +9,7 @@ import { Plane } from "./plane.js";
 import { Trace } from "./trace.js";
 
 const SCHEMA = 2;
-const STALE = 3000;
+const STALE_SECONDS = 3;
 const DESCRIBE_EVERY = 5000;
 const WORDS = { speech: "Speech", "no speech": "No speech", uncertain: "Uncertain" };
 
@@ -74,20 +74,25 @@ function linkChanged(link, wait) {
   draw();
 }
 
-// One word on the stream, and its key for the style sheet.
+// The stream in a key for the style sheet, a word, and a detail that changes every second and is
+// therefore kept from screen readers.
 function stateOf(now) {
   if (view.link !== "open") {
     const wait = Math.ceil((view.retryAt - now) / 1000);
-    const words = view.link === "full" ? "Too many viewers" : "Disconnected";
-    if (!view.info && view.link === "connecting") return ["waiting", "Connecting"];
-    return ["disconnected", wait > 0 ? `${words}, again in ${wait} s` : `${words}, trying`];
+    const word = view.link === "full" ? "Too many viewers" : "Disconnected";
+    if (!view.info && view.link === "connecting") return ["waiting", "Connecting", ""];
+    return ["disconnected", word, wait > 0 ? `again in ${wait} s` : "trying"];
   }
-  if (view.ended) return ["stale", "Ended"];
-  const silence = now - view.newsAt;
-  if (silence > STALE) return ["stale", `Stale, ${Math.floor(silence / 1000)} s`];
-  if (view.meter && !view.meter.connected) return ["away", "Source away"];
-  if (!view.reading) return ["waiting", "Listening"];
-  return [view.reading.state, WORDS[view.reading.state] || view.reading.state];
+  if (view.ended) return ["stale", "Ended", ""];
+  const silence = (now - view.newsAt) / 1000;
+  if (silence > STALE_SECONDS) return ["stale", "Stale", `${Math.floor(silence)} s`];
+  if (view.meter && !view.meter.connected) return ["away", "Source away", ""];
+  if (!view.reading) return ["waiting", "Listening", ""];
+  const age = view.meter ? view.meter.seconds - view.reading.t : 0;
+  if (age > STALE_SECONDS + 2 * view.info.hop_seconds) {
+    return ["stale", "No reading", `${Math.floor(age)} s`];
+  }
+  return [view.reading.state, WORDS[view.reading.state] || view.reading.state, ""];
 }
 
 function draw() {
@@ -100,9 +105,10 @@ function draw() {
 }
 
 function render() {
-  const [key, words] = stateOf(performance.now());
+  const [key, word, detail] = stateOf(performance.now());
   find("state").dataset.state = key;
-  setText(find("state"), words);
+  setText(find("state-word"), word);
+  setText(find("state-detail"), detail);
   find("recording").hidden = !(view.meter && view.meter.recording);
   if (view.ended) notice(`The stream has ended: ${view.ended}`);
   if (view.paused) return;

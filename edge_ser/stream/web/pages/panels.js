@@ -92,6 +92,7 @@ export function showHealth(meter, reading, missed) {
     ["clipped samples", meter.clipped, true],
     ["reconnects", meter.reconnects, true],
     ["gaps", meter.gaps, true],
+    ["invalid input", meter.invalid, true],
     ["missed by this page", missed, true],
     ["per window", reading ? `${reading.inference_ms.toFixed(1)} ms` : "–", false],
     ["audio", clock(meter.seconds), false],
