@@ -16,6 +16,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from websockets.sync.client import connect
 
 import edge_ser
 from edge_ser.errors import InputError
+from edge_ser.stream.options import OutputOptions
 from edge_ser.stream.recorder import Recorder
 from edge_ser.stream.web.server import SOCKET_PATH
 
@@ -290,3 +292,11 @@ def test_onnxruntime_is_told_to_report_nothing(tmp_path: Path) -> None:
             [sys.executable, "-c", program], capture_output=True, text=True, env=environment
         )
         assert answer.stdout.strip() == expected
+
+
+def test_the_note_names_every_output(repository: Path) -> None:
+    text = (repository / "docs" / "PRIVACY.md").read_text()
+    outputs = {field.name for field in fields(OutputOptions)} - {"stdout"}
+    options = {f"--{name.replace('_', '-')}" for name in outputs | {"webhook", "exec"}}
+    assert not [option for option in options if f"`{option}`" not in text]
+    assert "standard output" in text and "Prometheus" in text and "browser page" in text

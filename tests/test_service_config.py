@@ -411,3 +411,11 @@ def test_the_example_is_printed_and_passes_its_own_check(
 def test_the_services_configuration_passes_the_check(folder: Path) -> None:
     text = (Path(run_files.__file__).parent / "stream.toml").read_text()
     assert check(folder, text.replace("@BUNDLE@", str(folder))) == 0
+
+
+def test_the_page_of_the_service_shows_the_example_as_it_is(repository: Path) -> None:
+    text = (repository / "docs" / "SERVICE.md").read_text()
+    (shown,) = re.findall(
+        r"<!-- example.toml -->\n```toml\n(.*?)```\n<!-- /example.toml -->", text, re.DOTALL
+    )
+    assert shown == example_config()
