@@ -6,12 +6,14 @@ import csv
 import errno
 import json
 import os
+import re
 import resource
 import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,16 @@ from pythonosc.osc_message import OscMessage
 from stream_fixtures import INFO, sample_reading
 
 from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.stream.actions.exec import INHERITED, environment
+from edge_ser.stream.meaning.rule_grammar import QUANTITIES, parse_rule
+from edge_ser.stream.options import MqttOptions
 from edge_ser.stream.protocols import Sink
 from edge_ser.stream.reading import Event, Summary
 from edge_ser.stream.sinks.appended_file import AppendedFile
 from edge_ser.stream.sinks.csv_file import COLUMNS, CsvFile
+from edge_ser.stream.sinks.home_assistant import Topics
 from edge_ser.stream.sinks.json_file import JsonFile
-from edge_ser.stream.sinks.osc import PREFIX, Osc
+from edge_ser.stream.sinks.osc import PREFIX, Osc, event_message, reading_messages
 
 EVENT = Event("arousal > 0.65 for 3s", "excited", True, 1_800_000_000.25, 12.5, 0.71, 0.0)
 SUMMARY = Summary(5.0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6.0, 6.0)
@@ -340,3 +346,30 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EnvironmentMissing) as missing:
         Osc("127.0.0.1:9000")
     assert "edge-ser[outputs]" in missing.value.hint
+
+
+# --- the documentation ---
+
+
+def test_what_is_sent_is_documented(repository: Path) -> None:
+    page = (repository / "docs" / "OUTPUTS.md").read_text()
+    reading = sample_reading(arousal_confidence=0.9, arousal_change=0.1, speech_share=0.5)
+    for address, _ in [*reading_messages(reading), event_message(EVENT)]:
+        assert f"`{PREFIX}/{address}`" in page
+    topics = Topics("edge-ser")
+    for topic in (topics.status, topics.reading, topics.event, topics.state, topics.health):
+        assert f"`{topic}`" in page
+    for option in fields(MqttOptions):
+        assert f"`{option.name}`" in page
+
+
+def test_every_documented_rule_is_understood_and_every_variable_named(repository: Path) -> None:
+    page = (repository / "docs" / "EVENTS.md").read_text()
+    rules = re.findall(r'--on "([^"]+)"', page)
+    (examples,) = re.findall(r"^Examples: (.*?)\n\n", page, re.DOTALL | re.MULTILINE)
+    rules += re.findall(r"`([^`]+)`", examples.replace("\n", " "))
+    assert len(rules) >= 8
+    for rule in rules:
+        assert parse_rule(rule).comparisons
+    for name in {*QUANTITIES, *INHERITED, *environment(EVENT)}:
+        assert name in page
