@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import soundfile
+from conftest import synthetic_speech
 
+from edge_ser.stream.reading import Delivery, Meter
+from edge_ser.stream.service.status import sentence
 from edge_ser.stream.service.watchdog import STATUS_SECONDS, Watchdog
 
 
@@ -125,6 +132,51 @@ def test_without_systemd_nothing_happens(name: str, caplog: pytest.LogCaptureFix
         watchdog.status("word")
         watchdog.stopping()
     assert len(caplog.records) == (name[:1] in ("/", "@") and name != "")
+
+
+METER = Meter(
+    seconds=7200.0,
+    uptime=7260.0,
+    connected=True,
+    level_dbfs=-30.0,
+    peak_dbfs=-20.0,
+    speech=None,
+    clipped=0,
+    dropped=0,
+    overflows=0,
+    reconnects=0,
+    gaps=0,
+    invalid=0,
+    skipped=0,
+    recording=False,
+)
+
+
+def test_the_status_says_what_is_not_as_it_should_be() -> None:
+    assert sentence(METER) == "listening; 2.0 h of audio in 2.0 h"
+    mqtt = Delivery("mqtt", 5, 2, 1, 0, "refused")
+    troubled = replace(METER, connected=False, dropped=3, reconnects=1, deliveries=(mqtt,))
+    assert sentence(troubled) == (
+        "no audio arrives; 2.0 h of audio in 2.0 h; 3 samples dropped; 1 reconnects; "
+        "mqtt fails: refused"
+    )
+    assert sentence(replace(METER, recording=True)).startswith("recording")
+
+
+def test_the_program_tells_systemd_of_its_life(tmp_path: Path) -> None:
+    """All of it, from a file at its own pace: begun, alive, how it fares, the end."""
+    manager = Manager(str(tmp_path / "notify"))
+    speech = tmp_path / "speech.wav"
+    soundfile.write(speech, synthetic_speech(3.0), 16_000)
+    environment = {**os.environ, **manager.environment, "WATCHDOG_USEC": "2000000"}
+    command = [sys.executable, "-m", "edge_ser", "stream", "--file", str(speech), "--realtime"]
+    answer = subprocess.run([*command, "--quiet"], env=environment, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    heard = manager.heard()
+    manager.socket.close()
+    assert heard[0] == "READY=1" and heard[-1] == "STOPPING=1"
+    assert heard.count("WATCHDOG=1") >= 3  # every half second of three
+    assert [line for line in heard if line.startswith("STATUS=listening; 0.0 h of audio")]
 
 
 def test_a_full_queue_does_not_hold_up_the_stream(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from edge_ser.stream.reading import StreamInfo, Summary
 from edge_ser.stream.recorder import LONGEST_SECONDS, Recorder
 from edge_ser.stream.service.crash import forbid_memory_dumps
 from edge_ser.stream.service.logs import configure_logging
+from edge_ser.stream.service.status import ServiceStatus
 from edge_ser.stream.service.watchdog import Watchdog
 from edge_ser.stream.session import Session
 from edge_ser.stream.sinks.notes import Notes
@@ -71,6 +72,8 @@ def run_stream(options: StreamOptions, source: Source | None = None) -> Summary:
         if shows_dashboard(options.output, source.live) and sys.stderr.isatty():
             stack.enter_context(_words_in_view(notes))
         watchdog = Watchdog()
+        if watchdog.heard:
+            sinks.append(ServiceStatus(watchdog))
         session = Session(
             source,
             model.analyser,

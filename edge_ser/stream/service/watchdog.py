@@ -44,6 +44,11 @@ class Watchdog:
         self._failed = False
 
     @property
+    def heard(self) -> bool:
+        """Whether anybody listens to what is told."""
+        return self._address is not None
+
+    @property
     def interval(self) -> float | None:
         """Seconds between two signs of life; None if systemd expects none."""
         return self._interval
