@@ -10,7 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stream_fixtures import sample_reading
@@ -32,6 +34,7 @@ from web_fixtures import (
 )
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from edge_ser.cli import main
 from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.stream.options import WebOptions
 from edge_ser.stream.web.access import MAKE_TOKEN
@@ -50,6 +53,17 @@ def test_beyond_loopback_without_a_token_is_refused_with_the_command_for_one(hos
         WebPage(WebOptions(listen=f"{host}:0"))
     assert caught.value.exit_code == 2
     assert MAKE_TOKEN in caught.value.hint
+
+
+def test_the_command_line_ends_with_code_2_and_the_command_for_a_token(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "talk.wav", np.zeros(32_000, np.float32), 16_000)
+    arguments = ["stream", "--file", str(tmp_path / "talk.wav"), "--web", "0.0.0.0:0"]
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert "secrets.token_urlsafe" in said.err
+    assert said.out == ""
 
 
 def test_a_port_in_use_is_refused_before_any_audio() -> None:
