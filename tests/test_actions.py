@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,16 +15,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import soundfile
+from conftest import synthetic_speech
 from hypothesis import given
 from hypothesis import strategies as st
+from stream_fixtures import INFO, window_analyser
 
 from edge_ser.errors import InputError
 from edge_ser.stream.actions import actions_for
 from edge_ser.stream.actions.action import ActionFailed
 from edge_ser.stream.actions.exec import Exec, environment, split_command
 from edge_ser.stream.actions.webhook import PAUSES_SECONDS, Webhook, check_url
+from edge_ser.stream.capture.file_source import AudioFile
+from edge_ser.stream.meaning.interpret import Interpreter
+from edge_ser.stream.meaning.rules import Rule
+from edge_ser.stream.meaning.track import SoundTrack
 from edge_ser.stream.options import RuleOptions
 from edge_ser.stream.reading import Event
+from edge_ser.stream.session import Session
 
 RULE = RuleOptions("arousal > 0.65 for 3s", name="excited")
 BEGUN = Event("arousal > 0.65 for 3s", "excited", True, 1_800_000_000.25, 12.5, 0.71, 0.0)
@@ -158,6 +167,26 @@ def test_nothing_outlives_the_program(tmp_path: Path) -> None:
     begun = time.monotonic()
     Exec(RULE, script, 1).event(BEGUN)
     assert time.monotonic() - begun < 20
+    wait_until(lambda: gone(int((tmp_path / "pid").read_text())))
+
+
+def test_a_program_that_still_runs_ends_with_the_stream(tmp_path: Path) -> None:
+    script = a_script(
+        tmp_path,
+        f"echo $$ > '{tmp_path}/pid.new'\nmv '{tmp_path}/pid.new' '{tmp_path}/pid'\nsleep 1000",
+    )
+    stream = f"""
+import pathlib, threading, time
+from edge_ser.stream.actions.exec import Exec
+from edge_ser.stream.options import RuleOptions
+from edge_ser.stream.reading import Event
+action = Exec(RuleOptions("level > -9"), {script!r}, 1)
+event = Event("level > -9", "level > -9", True, 0.0, 0.0, None, 0.0)
+threading.Thread(target=action.event, args=(event,), daemon=True).start()
+while not pathlib.Path({str(tmp_path / "pid")!r}).exists():
+    time.sleep(0.02)
+"""
+    subprocess.run([sys.executable, "-c", stream], check=True, timeout=60)
     wait_until(lambda: gone(int((tmp_path / "pid").read_text())))
 
 
@@ -324,3 +353,25 @@ def test_hostile_addresses_are_accepted_as_http_or_refused(url: str) -> None:
         return
     assert parts.scheme in ("http", "https")
     assert parts.hostname
+
+
+# --- inside a stream ---
+
+
+def test_a_stream_tells_its_actions_of_the_end_too_and_of_nothing_else(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "loud.wav", synthetic_speech(4.0), 16_000)
+    script = a_script(tmp_path, f"echo $EDGE_SER_ACTIVE $EDGE_SER_T >> '{tmp_path}/seen'")
+    rule = RuleOptions("level > -60", name="excited")
+    session = Session(
+        AudioFile(tmp_path / "loud.wav"),
+        window_analyser(1.0, 0.5),
+        Interpreter(SoundTrack(None)),
+        [Exec(rule, script, 1)],
+        INFO,
+        rules=[Rule(rule)],
+    )
+    summary = session.run()
+    assert (tmp_path / "seen").read_text() == "1 1.000\n0 4.000\n"
+    (delivery,) = summary.deliveries
+    # The seven readings were none of its business.
+    assert (delivery.sent, delivery.lost, delivery.failures) == (2, 0, 0)

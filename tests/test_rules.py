@@ -347,6 +347,15 @@ def test_two_rules_of_one_name_are_refused() -> None:
         )
 
 
+def test_the_end_of_the_stream_ends_what_holds_and_nothing_else() -> None:
+    rule = Rule(RuleOptions("arousal > 0.65", name="excited"))
+    assert rule.finish(2e9) is None
+    rule.update(a_reading(0, 0.7))
+    rule.update(a_reading(3, 0.7))
+    assert rule.finish(2e9) == Event("arousal > 0.65", "excited", False, 2e9, 1.5, None, 1.5)
+    assert rule.finish(2e9) is None
+
+
 # --- gaps and clocks ---
 
 

@@ -94,7 +94,9 @@ class Outbox:
             self._changed.notify_all()
 
     def put(self, message: Message) -> None:
-        """Queue a reading or an event."""
+        """Queue a reading or an event, if the sink wants such messages at all."""
+        if isinstance(message, Reading) and type(self.sink).reading is Sink.reading:
+            return
         with self._changed:
             while len(self._queue) >= self._capacity and self._failure is None:
                 if not self._hurried:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -24,7 +24,7 @@ from edge_ser.stream.meaning.rules import Rule
 from edge_ser.stream.options import SHORTEST_SECONDS
 from edge_ser.stream.outbox import Outbox, close_all
 from edge_ser.stream.protocols import Analysed, Analyser, Sink, Source
-from edge_ser.stream.reading import Meter, Reading, StreamInfo, Summary
+from edge_ser.stream.reading import Event, Meter, Reading, StreamInfo, Summary
 from edge_ser.stream.recorder import Recorder
 
 IDLE_SECONDS = 0.02
@@ -110,6 +110,7 @@ class Session:
                 ended = self._pump()
                 self._deliver(self._analyser.finish())
             finally:
+                self._announce(rule.finish(self._clock()) for rule in self._rules)
                 close_all(self._outboxes, self._summary())
         self._raise_failures()
         if ended and self._windows == 0:
@@ -174,9 +175,12 @@ class Session:
             self._count(reading)
             for outbox in self._outboxes:
                 outbox.put(reading)
-            for event in filter(None, (rule.update(reading) for rule in self._rules)):
-                for outbox in self._outboxes:
-                    outbox.put(event)
+            self._announce(rule.update(reading) for rule in self._rules)
+
+    def _announce(self, events: Iterable[Event | None]) -> None:
+        for event in filter(None, events):
+            for outbox in self._outboxes:
+                outbox.put(event)
 
     def _reading(self, window: Analysed) -> Reading:
         newest = max(self._covered, window.start)

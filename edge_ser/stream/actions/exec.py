@@ -8,7 +8,9 @@ together with what it has started, and nothing it has started outlives it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import logging
 import os
 import shlex
@@ -122,6 +124,9 @@ def _run(arguments: list[str], event: Event, limit: float) -> tuple[int | None, 
     )
     assert process.stdin is not None and process.stdout is not None
     tail = _Tail(process.stdout)
+    # The stream may end meanwhile, and does not wait for long.
+    at_exit = functools.partial(_signal_group, process, signal.SIGKILL)
+    atexit.register(at_exit)
     # It need not read its input; what is sent is far shorter than a pipe is deep.
     with contextlib.suppress(BrokenPipeError), process.stdin:
         process.stdin.write(event_json(event).encode() + b"\n")
@@ -135,6 +140,7 @@ def _run(arguments: list[str], event: Event, limit: float) -> tuple[int | None, 
     finally:
         _signal_group(process, signal.SIGKILL)
         process.wait()
+        atexit.unregister(at_exit)
     return code, tail.text()
 
 

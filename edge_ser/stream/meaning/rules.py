@@ -97,6 +97,18 @@ class Rule:
             return self._end(reading) if met is False or lapsed else None
         return self._begin(reading) if met and self._due(reading.t) else None
 
+    def finish(self, time: float) -> Event | None:
+        """The stream ends: so does the rule, if it holds. Its value is not known any more.
+
+        Args:
+            time: seconds since 1970.
+        """
+        if not self.active:
+            return None
+        self.active, self._met_seconds = False, None
+        held = self._last_t - self._begun_t
+        return Event(self.text, self.name, False, time, self._last_t, None, held)
+
     def _met(self, reading: Reading) -> bool | None:
         """Whether the condition is met; None if that cannot be known."""
         known = {
