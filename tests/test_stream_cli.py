@@ -235,7 +235,8 @@ def test_a_configuration_file_and_the_command_line_merge(speech: Path, tmp_path:
     )
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["t"] for line in lines if line["type"] == "reading"][:3] == [2.0, 4.0, 6.0]
-    assert [line["name"] for line in lines if line["type"] == "event"] == ["always"]
+    events = [(line["name"], line["active"]) for line in lines if line["type"] == "event"]
+    assert events == [("always", True), ("always", False)]
     assert "window 2 s, hop 2 s" in result.stderr
 
 
