@@ -20,7 +20,7 @@ from edge_ser.bundle.golden import read_clip, write_clip
 from edge_ser.runtime import load_engine
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
 PATIENCE = 60_000
 """Milliseconds that a test waits for something that must happen."""
@@ -112,23 +112,27 @@ def chromium(
     """The system's Chromium; its microphone is a file, its permission question answers itself."""
     from playwright.sync_api import expect, sync_playwright
 
-    program = shutil.which("chromium")
-    if program is None:
+    if shutil.which("chromium") is None:
         pytest.skip("no chromium: sudo apt-get install chromium")
     sound = tmp_path_factory.mktemp("microphone") / "microphone.wav"
     write_clip(sound, microphone_clip)
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = launch(playwright, sound)
+        yield browser
+        browser.close()
+
+
+def launch(playwright: Playwright, microphone: Path) -> Browser:
+    """Chromium with that WAV file, played again and again, as its microphone."""
     arguments = [
         "--no-sandbox",
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-audio-capture={sound}",
+        f"--use-file-for-fake-audio-capture={microphone}",
         "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
     ]
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
-        yield browser
-        browser.close()
+    return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
 
 
 class Visit:
