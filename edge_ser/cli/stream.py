@@ -27,7 +27,7 @@ EXAMPLES = """\
   edge-ser stream --mic --on "arousal > 0.65 for 3s" --exec "aplay /home/pi/calm.wav"
   edge-ser stream --mic --duration 60 --record heard.wav
   edge-ser stream --file talk.wav --json         as fast as the machine can
-  arecord -t raw -f S16_LE -r 16000 -c 1 | edge-ser stream --pcm
+  arecord -t raw -f S16_LE -r 16000 -c 1 | edge-ser stream --pcm --realtime
   edge-ser stream --rtp 127.0.0.1:5004           another program or box is the microphone
   edge-ser stream --example-config > stream.toml; edge-ser stream --config stream.toml
 
@@ -118,7 +118,7 @@ def _add_source_settings(group: Any) -> None:
         "--realtime",
         dest="input.realtime",
         action="store_true",
-        help="with --file: at the pace of the recording",
+        help="with --file: at the pace of the recording; with --pcm: never let the sender wait",
     )
 
 

@@ -26,7 +26,7 @@ class Source(Protocol):
 
     @property
     def rate(self) -> float:
-        """Samples per second of the device or file itself; final once the source has started."""
+        """Samples per second of the device or file itself; final once audio has come."""
 
     @property
     def live(self) -> bool:
