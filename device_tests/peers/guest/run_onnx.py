@@ -7,10 +7,13 @@ One thread, which never waits by spinning. Prints ONNX Runtime's version.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import numpy as np
-import onnxruntime
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it would report the model to its maker
+import onnxruntime  # noqa: E402
 
 model, codes, runs, output = sys.argv[1:]
 options = onnxruntime.SessionOptions()
