@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "export": ("edge_ser.cli.export", "checkpoint -> int8 ONNX + TFLite -> a bundle for a target"),
     "verify": ("edge_ser.cli.verify", "check a bundle's integrity and golden vectors"),
     "drift": ("edge_ser.cli.drift", "accuracy drift: teacher -> float -> int8, HTML + JSON"),
+    "confidence": ("edge_ser.cli.confidence", "fit how far a stream's readings can be trusted"),
     "stream": ("edge_ser.cli.stream", "live arousal, dominance, valence from a microphone or file"),
     "bench": ("edge_ser.cli.bench", "speed, memory and size of a bundle's engines"),
     "device-test": ("edge_ser.cli.device_test", "run a bundle on an emulated device"),

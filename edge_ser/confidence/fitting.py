@@ -19,7 +19,7 @@ from edge_ser.stream.meaning.evidence import FEATURES, RISING
 STRETCHES = 6
 """Pieces of a curve at most; they hold about as many readings each."""
 
-PENALTY = 1.0
+PENALTY = 5.0
 _RIDGE = 1e-6
 _MOST_STEPS = 50
 _CONVERGED = 1e-9

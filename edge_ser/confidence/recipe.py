@@ -60,7 +60,7 @@ class Recipe:
     confirm: Path | None = None
     teacher: str = "default"
     engine: str | None = None
-    scenes: int = 2500
+    scenes: int = 1600
     tolerance: float = 0.1
     min_speech: float = 0.3
     min_confidence: float = 0.4

@@ -26,7 +26,7 @@ VALUES = ("arousal", "dominance", "valence")
 
 FEATURES = (*SOUND, *SPEECH, *VALUES)
 
-RISING = ("speech_share", "speech_seconds", "snr_db", "rise_db")
+RISING = (*SPEECH, "rise_db")
 """More of these never makes a reading worse; the confidence is fitted under that condition."""
 
 
