@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it would report the model to its maker
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 model, codes, runs, output = sys.argv[1:]
 options = onnxruntime.SessionOptions()
