@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_ser.errors import InputError
@@ -81,6 +81,7 @@ def test_what_is_no_address_is_refused_with_an_example(address: str) -> None:
     assert "127.0.0.1:8765" in caught.value.hint
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_is_an_address_or_a_clear_error(text: str) -> None:
     try:
@@ -270,6 +271,7 @@ def test_pages_of_other_sites_may_not_connect(
     assert origin_allowed(origin, host, ("https://home.example",)) is allowed
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_headers_get_an_answer(origin: str, host: str) -> None:
     assert origin_allowed(origin, host) in (True, False)

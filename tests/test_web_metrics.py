@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from web_fixtures import (
@@ -223,6 +223,7 @@ def test_values_that_are_not_there_are_left_out() -> None:
     assert ("edge_ser_audio_seconds_total", frozenset()) not in samples
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=40))
 def test_names_of_microphones_and_rules_cannot_forge_metrics(text: str) -> None:
     state = LiveState(Clock())
