@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import soundfile
 from conftest import synthetic_speech
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stream_fixtures import INFO, window_analyser
 
@@ -227,6 +227,7 @@ def test_an_unusable_command_is_refused_at_once(command: str) -> None:
     assert refused.value.hint
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_hostile_commands_are_split_or_refused(command: str) -> None:
     try:
@@ -345,6 +346,7 @@ def test_an_unusable_address_is_refused_at_once(url: str) -> None:
     assert "secret" not in str(refused.value)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.text(max_size=40).map(lambda text: f"http://{text}"))
 def test_hostile_addresses_are_accepted_as_http_or_refused(url: str) -> None:
     try:

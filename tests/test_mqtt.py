@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqtt_broker import Broker, Observer, wait_until
 from stream_fixtures import INFO, sample_reading
@@ -541,6 +541,7 @@ def test_discovery_can_be_left_out(broker: Broker, observer: Observer) -> None:
     assert not [topic for topic, _, _ in observer.messages if topic.startswith("homeassistant")]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=100), unique=True, max_size=8))
 def test_keys_are_unique_and_fit_into_topics(names: list[str]) -> None:
     keys = rule_keys(names)

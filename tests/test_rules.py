@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stream_fixtures import sample_reading
 
@@ -118,6 +118,7 @@ def test_a_very_long_rule_is_refused_without_being_repeated() -> None:
     assert len(str(refused.value)) < 100
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 @example("arousal > 0.6 for İ")
 @example("arousal > ٣")
@@ -129,6 +130,7 @@ def test_hostile_text_is_understood_or_refused_with_a_hint(text: str) -> None:
         assert str(refused).isprintable()
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(
@@ -167,6 +169,7 @@ def rules(draw: st.DrawFn) -> ParsedRule:
     return ParsedRule(alternatives, draw(duration), draw(margins), draw(duration))
 
 
+@settings(deadline=None)
 @given(rules())
 def test_parsing_is_the_inverse_of_formatting(rule: ParsedRule) -> None:
     if len(str(rule)) <= LONGEST_TEXT:
@@ -212,6 +215,7 @@ def test_without_a_margin_the_end_is_the_opposite(
     assert events(text, [ends, begins, ends]) == [(0.5, True), (1.0, False)]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([">", ">=", "<", "<="]),
     st.floats(0.2, 0.8),
@@ -229,6 +233,7 @@ def test_within_the_margin_nothing_ever_changes(
     assert seen == ([(0.0, True)] if active else [])
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.floats(0, 1), max_size=80), st.sampled_from([0.0, 1.0, 2.5]))
 def test_events_alternate_and_beginnings_keep_their_distance(
     values: list[float | None], period: float

@@ -7,7 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -76,6 +76,7 @@ def test_a_value_that_is_no_number_does_not_poison_the_mean() -> None:
     np.testing.assert_allclose(smoother.update(2.0, three(0.5)), 0.5)
 
 
+@settings(deadline=None)
 @given(
     st.floats(0.05, 3600),
     st.lists(st.tuples(st.floats(0, 100), values_within_range), min_size=1, max_size=50),
@@ -143,6 +144,7 @@ def test_memory_is_bounded_for_the_longest_baseline() -> None:
     assert used < STRETCHES * 1000
 
 
+@settings(deadline=None)
 @given(st.lists(values_within_range, min_size=1, max_size=60), st.floats(0.05, 20))
 def test_the_baseline_lies_within_what_it_was_taught(taught: list[float], hop: float) -> None:
     baseline = Baseline(10.0)
