@@ -250,6 +250,14 @@ def test_the_example_configuration_can_be_used(
     assert "can be used" in capsys.readouterr().out
 
 
+def test_a_least_confidence_needs_something_that_computes_one(
+    speech: Path, exported_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--min-confidence", "0.5", "--no-confidence", "--bundle", str(exported_bundle)]
+    assert main(["stream", "--file", str(speech), *words]) == 2
+    assert "leave --no-confidence out" in capsys.readouterr().err
+
+
 def test_an_action_needs_a_rule_before_it(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["stream", "--mic", "--exec", "true"])

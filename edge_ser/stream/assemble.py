@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_ser.bundle import Bundle
+from edge_ser.errors import InputError
 from edge_ser.runtime import load_engine
 from edge_ser.runtime.incremental import load_incremental
 from edge_ser.stream.actions import actions_for
@@ -76,10 +77,19 @@ def interpreter_of(options: MeaningOptions, bundle: Bundle) -> Interpreter:
     Raises:
         EnvironmentMissing: a detector is asked for and not installed.
         BundleRefused: damaged confidence parameters.
+        InputError: a least confidence, and nothing that computes one.
     """
+    confidence = _judge_of(bundle) if options.confidence else None
+    if confidence is None and options.min_confidence is not None:
+        raise InputError(
+            "a least confidence is asked for, and nothing computes one",
+            "this bundle has no parameters for it: edge-ser confidence fits them"
+            if options.confidence
+            else "leave --no-confidence out",
+        )
     return Interpreter(
         SoundTrack(load_detector(options.vad)),
-        confidence=_judge_of(bundle) if options.confidence else None,
+        confidence=confidence,
         min_speech=options.min_speech,
         min_confidence=options.min_confidence,
         smoother=None if options.smooth is None else Smoother(options.smooth),

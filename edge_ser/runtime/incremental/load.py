@@ -44,7 +44,8 @@ def load_incremental(
     if chosen not in (BACKBONE, BACKBONE_ONNX):
         raise InputError(
             f"{chosen} computes whole clips only",
-            f"incremental inference takes {backbone_artefact(status.name)}",
+            f"incremental inference takes {backbone_artefact(status.name)}; whole windows "
+            "are for `edge-ser stream --level window`",
         )
     if status.name == "c":
         return CIncremental(bundle, status.name, status.version, chosen, kernels, windows)
