@@ -31,6 +31,21 @@ def samples_of(seconds: float) -> int:
     return round(seconds * SAMPLE_RATE)
 
 
+def window_and_hop(window_seconds: float, hop_seconds: float) -> tuple[int, int]:
+    """Both in samples.
+
+    Raises:
+        InputError: a window not of 0.5 to 60 s, or a hop not of 0.05 to 60 s.
+    """
+    if not SHORTEST_WINDOW_SECONDS <= window_seconds <= LONGEST_SECONDS:
+        raise InputError(
+            f"a window of {window_seconds:g} s is not supported", "use 0.5 to 60 seconds"
+        )
+    if not SHORTEST_HOP_SECONDS <= hop_seconds <= LONGEST_SECONDS:
+        raise InputError(f"a hop of {hop_seconds:g} s is not supported", "use 0.05 to 60 seconds")
+    return samples_of(window_seconds), samples_of(hop_seconds)
+
+
 @dataclass(frozen=True)
 class Windows:
     """The grid of one stream.
@@ -48,20 +63,8 @@ class Windows:
 
     @classmethod
     def of(cls, window_seconds: float, hop_seconds: float, frame: int, stride: int) -> Windows:
-        """From seconds.
-
-        Raises:
-            InputError: a window not of 0.5 to 60 s, or a hop not of 0.05 to 60 s.
-        """
-        if not SHORTEST_WINDOW_SECONDS <= window_seconds <= LONGEST_SECONDS:
-            raise InputError(
-                f"a window of {window_seconds:g} s is not supported", "use 0.5 to 60 seconds"
-            )
-        if not SHORTEST_HOP_SECONDS <= hop_seconds <= LONGEST_SECONDS:
-            raise InputError(
-                f"a hop of {hop_seconds:g} s is not supported", "use 0.05 to 60 seconds"
-            )
-        return cls(samples_of(window_seconds), samples_of(hop_seconds), frame, stride)
+        """From seconds; errors as of `window_and_hop`."""
+        return cls(*window_and_hop(window_seconds, hop_seconds), frame, stride)
 
     @property
     def first(self) -> int:

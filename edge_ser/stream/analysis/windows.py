@@ -2,8 +2,8 @@
 
 Windows end at every multiple of the hop, counted from the start or the last gap. Until `window`
 samples have been received a window covers everything since then and is marked partial; the first
-one is held back until `FIRST_WINDOW` samples are there, because predictions on very short clips are
-unreliable. When the audio ends between two hops, `flush` gives one last window that ends at the
+one is held back until `FIRST_SAMPLES` samples are there, because predictions on very short clips
+are unreliable. When the audio ends between two hops, `flush` gives one last window that ends at the
 last sample.
 """
 
@@ -16,18 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ser import SAMPLE_RATE
-from edge_ser.errors import InputError
-
-SHORTEST_SECONDS = 0.5
-SHORTEST_CLIP = round(SHORTEST_SECONDS * SAMPLE_RATE)
-"""Samples: below this no engine accepts a clip."""
-
-FIRST_WINDOW = SAMPLE_RATE
-"""Samples received before the first partial window of a stream is analysed."""
-
-LONGEST_SECONDS = 60.0
-SHORTEST_HOP_SECONDS = 0.05
+from edge_ser.runtime.engine import SHORTEST_SAMPLES
+from edge_ser.runtime.incremental.windows import FIRST_SAMPLES, window_and_hop
 
 
 @dataclass(frozen=True)
@@ -44,11 +34,6 @@ class Window:
     partial: bool
 
 
-def samples_of(seconds: float) -> int:
-    """Whole samples at 16 kHz."""
-    return round(seconds * SAMPLE_RATE)
-
-
 class WindowScheduler:
     """Turns a stream of blocks into windows.
 
@@ -61,17 +46,8 @@ class WindowScheduler:
     """
 
     def __init__(self, window_seconds: float, hop_seconds: float) -> None:
-        if not SHORTEST_SECONDS <= window_seconds <= LONGEST_SECONDS:
-            raise InputError(
-                f"a window of {window_seconds:g} s is not supported", "use 0.5 to 60 seconds"
-            )
-        if not SHORTEST_HOP_SECONDS <= hop_seconds <= LONGEST_SECONDS:
-            raise InputError(
-                f"a hop of {hop_seconds:g} s is not supported", "use 0.05 to 60 seconds"
-            )
-        self._window = samples_of(window_seconds)
-        self._hop = samples_of(hop_seconds)
-        self._first = min(self._window, FIRST_WINDOW)
+        self._window, self._hop = window_and_hop(window_seconds, hop_seconds)
+        self._first = min(self._window, FIRST_SAMPLES)
         self._blocks: deque[NDArray[np.float32]] = deque()
         self._held = 0
         self._received = 0
@@ -102,7 +78,7 @@ class WindowScheduler:
 
         None as well if less than 0.5 s was received since the start or the last gap.
         """
-        if self._received == self._covered or self._heard < SHORTEST_CLIP:
+        if self._received == self._covered or self._heard < SHORTEST_SAMPLES:
             return None
         return self._cut()
 
