@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser_fixtures import Predict, Server, Visit, serving
+from browser_fixtures import PATIENCE, Predict, Server, Visit, serving
 from numpy.typing import NDArray
 
 from edge_ser import DIMENSIONS, SAMPLE_RATE
@@ -29,6 +29,9 @@ SAME_SAMPLES = 2e-3
 
 ALIKE = Gate().mae
 """Where samples went through different resamplers: what the drift gate allows on average."""
+
+PLAYED = Gate().max / 2
+"""Between a file and its capture by the fake microphone, which Chromium resamples as well."""
 
 KEEP_WINDOWS = """
 window.heard = [];
@@ -192,34 +195,53 @@ def test_the_microphone(
     expect(page.locator("#doing")).to_have_text(
         re.compile(r"^From 4[48],[01]00 to 16,000 Hz by this page; otherwise unprocessed\.$")
     )
-    expect(page.locator("#count")).to_have_text(re.compile("^1[2-9]|^[2-9]."))
+    samples, played = clean_window(visit, microphone_clip)
     page.click("#stop")
     expect(page.locator("#state")).to_have_text("Stopped")
     readings = download(visit, "json")["readings"]
     heard = captured(visit)
-    assert len(heard) == len(readings)
-    expected = np.array([predict(samples) for samples in heard])
+    assert len(heard) == len(readings) >= 9
+    expected = np.array([predict(window) for window in heard])
     worst = np.abs(values(readings) - expected).max()
     print(f"largest difference on what was captured {worst:.2e} over {len(heard)} windows")
     assert worst <= SAME_SAMPLES
-    # A busy machine may lose a moment of the fake microphone: the window that lost least.
-    whole = [samples for samples in heard if len(samples) == len(microphone_clip)]
-    pairs = [(samples, aligned(microphone_clip, samples)) for samples in whole]
-    samples, played = max(pairs, key=lambda pair: np.corrcoef(*pair)[0, 1])
-    assert np.corrcoef(samples, played)[0, 1] > 0.98
     distance = np.abs(predict(samples) - predict(played)).max()
     print(f"largest difference to the file that was played {distance:.2e}")
-    assert distance <= ALIKE
+    assert distance <= PLAYED
 
 
-def captured(visit: Visit) -> list[NDArray[np.float32]]:
-    """What the page gave to the model."""
+def clean_window(
+    visit: Visit, clip: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A whole window in which the browser lost nothing of its fake microphone, and that stretch of
+    the file: the first one on a quiet machine, a later one on a busy machine."""
+    known = 0
+    for _ in range(10 * PATIENCE // 100):
+        visit.page.wait_for_timeout(100)
+        count = int(visit.page.inner_text("#count"))
+        if count < 9 or count == known:
+            continue
+        known = count
+        samples = captured(visit, newest=1)[0]
+        if len(samples) == len(clip):
+            played = aligned(clip, samples)
+            if np.corrcoef(samples, played)[0, 1] > 0.98:
+                return samples, played
+    raise AssertionError(f"{known} windows, and none is {len(clip)} samples of the file in a row")
+
+
+def captured(visit: Visit, newest: int = 0) -> list[NDArray[np.float32]]:
+    """What the page gave to the model; `newest` 0 is all."""
     texts = visit.page.evaluate(
-        """async () => Promise.all(window.heard.map((samples) => new Promise((resolve) => {
-          const reader = new FileReader();
-          reader.onload = () => resolve(reader.result.split(",")[1]);
-          reader.readAsDataURL(new Blob([samples]));
-        })))"""
+        """async (newest) => {
+          const text = (samples) => new Promise((resolve) => {
+            const reader = new FileReader();
+            reader.onload = () => resolve(reader.result.split(",")[1]);
+            reader.readAsDataURL(new Blob([samples]));
+          });
+          return Promise.all(window.heard.slice(-newest).map(text));
+        }""",
+        newest,
     )
     return [np.frombuffer(base64.b64decode(text), "<f4") for text in texts]
 
