@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_ser.cli import main
@@ -20,6 +20,9 @@ from edge_ser.stream.options import MqttOptions, RuleOptions, StreamOptions
 from edge_ser.stream.service.config import example_config, load_config, merged
 from edge_ser.stream.service.tables import key_paths
 from firmware_export import run_files
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For a machine with other things to do: no limit on time says anything about these."""
 
 
 @pytest.fixture
@@ -240,6 +243,7 @@ tables = st.recursive(
 )
 
 
+@unhurried
 @given(st.dictionaries(st.sampled_from(["input", "model", "output", "rules", "log"]), tables))
 def test_no_table_causes_anything_but_options_or_a_printable_error(table: dict[str, Any]) -> None:
     try:
@@ -250,6 +254,7 @@ def test_no_table_causes_anything_but_options_or_a_printable_error(table: dict[s
         assert isinstance(found, StreamOptions)
 
 
+@unhurried
 @given(st.text(st.characters() | st.sampled_from("[]=\"'.\n#"), max_size=80) | st.binary())
 def test_no_file_causes_anything_but_a_printable_error(
     tmp_path_factory: pytest.TempPathFactory, text: str | bytes
@@ -317,12 +322,14 @@ def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
+@unhurried
 @given(st.floats(0, 1e6), st.sampled_from(sorted(UNITS)))
 def test_a_duration_is_its_number_times_its_unit(number: float, unit: str) -> None:
     text = f"{number:.6f}"
     assert parse_duration(text + unit) == float(text) * UNITS[unit]
 
 
+@unhurried
 @given(st.text(string.printable, max_size=40))
 def test_no_text_is_a_negative_or_endless_duration(text: str) -> None:
     try:
