@@ -20,7 +20,8 @@ from edge_ser.bundle import Bundle
 from edge_ser.bundle.golden_key import GoldenKey
 from edge_ser.bundle.manifest import Figure, Manifest
 from edge_ser.errors import InputError
-from edge_ser.stream.analysis.windows import FIRST_WINDOW, SHORTEST_CLIP
+from edge_ser.runtime.engine import SHORTEST_SAMPLES
+from edge_ser.runtime.incremental.windows import FIRST_SAMPLES
 from firmware_export.browser import runtime
 from firmware_export.targets import INT8_ONNX
 
@@ -111,8 +112,8 @@ def _site(manifest: Manifest, web_runtime: runtime.WebRuntime) -> dict[str, Any]
         "sample_rate": SAMPLE_RATE,
         "window_samples": round(manifest.window_seconds * SAMPLE_RATE),
         "hop_samples": round(manifest.hop_seconds * SAMPLE_RATE),
-        "first_samples": FIRST_WINDOW,
-        "shortest_samples": SHORTEST_CLIP,
+        "first_samples": FIRST_SAMPLES,
+        "shortest_samples": SHORTEST_SAMPLES,
         "dimensions": list(manifest.dimensions),
         "model": {
             "file": INT8_ONNX,
