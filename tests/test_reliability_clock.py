@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +21,28 @@ HOP = 0.25
 def clock(tmp_path: Path) -> WallClock:
     """The system's, until it is set."""
     return WallClock(tmp_path)
+
+
+class Systemd:
+    """The other end of sd_notify, which expects a sign of life every second."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.setblocking(False)
+        self.environment = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "1000000"}
+
+    def signs_of_life(self) -> int:
+        """Since it was asked last."""
+        signs = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                signs += b"WATCHDOG=1" in self._socket.recv(4_096)
+        return signs
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._socket.close()
 
 
 def moment(reading: dict[str, Any]) -> float:
@@ -40,17 +64,20 @@ def test_a_clock_that_jumps_moves_the_time_and_nothing_else(
     clock: WallClock, tmp_path: Path
 ) -> None:
     speech = speech_file(tmp_path / "speech.wav", 120.0)
+    systemd = Systemd(tmp_path / "notify")
     with RunningStream(
         *("--file", str(speech), "--realtime", "--vad", "off", "--hop", str(HOP)),
         *("--on", "arousal > -1 for 2s", "--smooth", "1s", "--baseline", "10s"),
         *("--web", "127.0.0.1:0", "--csv", str(tmp_path / "readings.csv")),
-        environment={**os.environ, **clock.environment},
+        environment={**os.environ, **clock.environment, **systemd.environment},
     ) as stream:
         stream.wait_for_readings(16)
         assert stream.health()["status"] == "ok"
         for days in (1, 0, -1, 0):
             clock.set(days * DAY)
+            systemd.signs_of_life()
             stream.wait_for_readings(8)
+            assert systemd.signs_of_life() >= 2
             # Ages and the uptime come from a clock that does not jump.
             said = stream.health()
             assert said["status"] == "ok", said
@@ -58,6 +85,7 @@ def test_a_clock_that_jumps_moves_the_time_and_nothing_else(
         before = len(stream.readings)
         stream.wait_for_readings(8)
         stream.terminate()
+    systemd.close()
     readings = stream.readings
     assert len(readings) > before
     assert jumps(readings) == [1, -1, -1, 1]
