@@ -315,9 +315,10 @@ def test_live_speaks_the_streams_schema(host: Written, clip: NDArray[np.int16]) 
 
     lines = live(host.folder / "prebuilt" / LIVE, clip.astype("<i2").tobytes()).stdout
     line = json.loads(lines.splitlines()[0])
-    known = {field.name for field in dataclasses.fields(Reading)} | {"schema", "engine"}
+    known = {field.name for field in dataclasses.fields(Reading)} | {"schema", "type", "engine"}
     assert set(line) <= known | {"engine_version", "model_sha256"}
-    assert (line["schema"], line["engine"]) == (SCHEMA_VERSION, "c")
+    assert (line["schema"], line["type"], line["engine"]) == (SCHEMA_VERSION, "reading", "c")
+    assert line["state"] == "speech"
 
 
 def test_live_explains_what_it_cannot_read(host: Written, exported_bundle: Path) -> None:

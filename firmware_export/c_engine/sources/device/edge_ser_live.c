@@ -58,9 +58,10 @@ static int print_reading(listener *l)
         return 0;
     }
     l->printed = now.blocks;
-    printf("{\"schema\": 1, \"t\": %.3f, \"arousal\": %.9g, \"dominance\": %.9g, "
-           "\"valence\": %.9g, \"partial\": %s, \"engine\": \"c\", \"engine_version\": \"%s\", "
-           "\"model_sha256\": \"%s\"}\n",
+    /* Without a detector every window counts as speech, as in `edge-ser stream --vad off`. */
+    printf("{\"schema\": 2, \"type\": \"reading\", \"t\": %.3f, \"state\": \"speech\", "
+           "\"arousal\": %.9g, \"dominance\": %.9g, \"valence\": %.9g, \"partial\": %s, "
+           "\"engine\": \"c\", \"engine_version\": \"%s\", \"model_sha256\": \"%s\"}\n",
            (double)l->samples / EDGE_SER_SAMPLE_RATE, (double)now.arousal, (double)now.dominance,
            (double)now.valence, now.blocks < ES_WINDOW_BLOCKS ? "true" : "false",
            edge_ser_version(), edge_ser_model_sha256());
