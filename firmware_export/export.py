@@ -38,6 +38,7 @@ from firmware_export import drift_gate, gates, golden, provenance
 from firmware_export.artefacts import MODEL_FILES, write_models
 from firmware_export.c_handoff import write_c
 from firmware_export.c_handoff.binaries import require_toolchain
+from firmware_export.confidence import copy_confidence
 from firmware_export.extras import require_programs, write_extra
 from firmware_export.fit import require_fit
 from firmware_export.needs import needs_of
@@ -113,8 +114,8 @@ def export_bundle(
         progress: show bars on standard error.
 
     Raises:
-        InputError: unusable checkpoint, a student that cannot run there, stale calibration, or
-            `out` exists.
+        InputError: unusable checkpoint, a student that cannot run there, stale calibration or
+            confidence, or `out` exists.
         EnvironmentMissing: the target's compiler or a converter is not installed.
         GateFailed: a file or the engine is too large, drift too high, or golden values do not
             repeat.
@@ -143,6 +144,7 @@ def export_bundle(
                 drift_gate.require_pass(report)
             handed = _write_hand_off(bundle, folder, chosen, with_binaries)
         drift_files.write(report, folder)
+        copy_confidence(checkpoint, card["weights_sha256"], folder)
         if with_run and chosen.installer:
             _write_run(folder / "run", chosen, card, sizes, report)
         manifest = dataclasses.replace(

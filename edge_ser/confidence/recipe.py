@@ -14,6 +14,7 @@ from edge_ser import SAMPLE_RATE, __version__
 from edge_ser.audio.attribution import attributions
 from edge_ser.audio.corpus import licence_of, read_corpus
 from edge_ser.bundle import open_bundle
+from edge_ser.bundle.manifest import StudentInfo
 from edge_ser.confidence import study
 from edge_ser.confidence.detection import Detection, Listening
 from edge_ser.confidence.fitting import confidences, fit
@@ -94,14 +95,7 @@ def run(recipe: Recipe, say: Callable[[str], None] = lambda line: None) -> Resul
     """
     teacher = load_teacher(recipe.teacher)
     random = np.random.default_rng(recipe.seed)
-    with open_bundle(recipe.bundle or shipped("bundle")) as bundle:
-        student, name = bundle.manifest.student, bundle.manifest.name
-        engine = load_incremental(
-            bundle,
-            recipe.engine,
-            window_seconds=bundle.manifest.window_seconds,
-            hop_seconds=bundle.manifest.hop_seconds,
-        )
+    student, engine = _engine(recipe)
     detector = load_detector("on")
     assert detector is not None
     listening = Listening(detector)
@@ -110,60 +104,88 @@ def run(recipe: Recipe, say: Callable[[str], None] = lambda line: None) -> Resul
     folds = deal(load_speech(recipe.audio, teacher, random), noises, FOLDS, random)
     rows, detection = _read(recipe, folds, recipe.scenes, 0, engine, listening, "scenes")
     say(f"{len(rows)} readings; fitting {len(study.CANDIDATES)} candidates to {FOLDS} folds")
-    found = study.candidates(rows, recipe.tolerance)
-    chosen, alone = found[study.CHOSEN], found[study.ALONE]
+    right = rows.right(recipe.tolerance)
     parameters = ConfidenceParameters(
         schema=SCHEMA,
-        student=name,
+        student=student.name,
         checkpoint_sha256=student.checkpoint_sha256,
         tolerance=recipe.tolerance,
         detector=detector.name,
-        with_detector=fit(rows.known, rows.right(recipe.tolerance), FEATURES),
-        without_detector=fit(rows.alone, rows.right(recipe.tolerance), (*SOUND, *VALUES)),
+        with_detector=fit(rows.known, right, FEATURES),
+        without_detector=fit(rows.alone, right, (*SOUND, *VALUES)),
         provenance=_provenance(recipe, teacher, engine, len(rows)),
     )
-    report: dict[str, Any] = {
+    report = _report(recipe, parameters, rows) | {"detection": detection.rates()}
+    if recipe.confirm is not None:
+        (fold,) = deal(load_speech([recipe.confirm], teacher, random), [], 1, random)
+        unseen, _ = _read(
+            recipe,
+            [Fold(fold.sounds, kept)],
+            recipe.scenes // 2,
+            _CONFIRMATION,
+            engine,
+            listening,
+            "confirming",
+        )
+        report["confirmation"] = _confirmation(recipe, recipe.confirm, parameters, unseen)
+    return Result(parameters, report)
+
+
+def _engine(recipe: Recipe) -> tuple[StudentInfo, IncrementalEngine]:
+    with open_bundle(recipe.bundle or shipped("bundle")) as bundle:
+        manifest = bundle.manifest
+        engine = load_incremental(
+            bundle,
+            recipe.engine,
+            window_seconds=manifest.window_seconds,
+            hop_seconds=manifest.hop_seconds,
+        )
+        return manifest.student, engine
+
+
+def _report(recipe: Recipe, parameters: ConfidenceParameters, rows: Rows) -> dict[str, Any]:
+    """Figures of readings that the judging fit has not seen."""
+    tolerance = recipe.tolerance
+    found = study.candidates(rows, tolerance)
+    chosen, alone = found[study.CHOSEN], found[study.ALONE]
+    corpora = [str(corpus) for corpus in np.unique(rows.corpus) if corpus]
+    return {
         "provenance": parameters.provenance,
-        "student": name,
-        "checkpoint_sha256": student.checkpoint_sha256,
-        "detector": detector.name,
-        "tolerance": recipe.tolerance,
+        "student": parameters.student,
+        "checkpoint_sha256": parameters.checkpoint_sha256,
+        "detector": parameters.detector,
+        "tolerance": tolerance,
         "settings": {"min_speech": recipe.min_speech, "min_confidence": recipe.min_confidence},
         "scenes": recipe.scenes,
         "readings": len(rows),
-        "candidates": study.compare(rows, found, recipe.tolerance),
-        "held_out": study.judge(rows, chosen, recipe.tolerance),
+        "candidates": study.compare(rows, found, tolerance),
+        "held_out": study.judge(rows, chosen, tolerance),
         "held_out_by_corpus": {
-            str(corpus): study.judge(
-                rows.where(rows.corpus == corpus), chosen[rows.corpus == corpus], recipe.tolerance
+            corpus: study.judge(
+                rows.where(rows.corpus == corpus), chosen[rows.corpus == corpus], tolerance
             )
-            for corpus in np.unique(rows.corpus)
-            if corpus
+            for corpus in corpora
         },
-        "held_out_without_detector": study.judge(rows, alone, recipe.tolerance),
+        "held_out_without_detector": study.judge(rows, alone, tolerance),
         "min_speech": study.by_min_speech(rows),
-        "min_confidence": study.by_min_confidence(
-            rows, chosen, recipe.tolerance, recipe.min_speech
-        ),
+        "min_confidence": study.by_min_confidence(rows, chosen, tolerance, recipe.min_speech),
         "kinds": study.by_kind(rows, chosen, recipe.min_speech, recipe.min_confidence),
-        "detection": detection.rates(),
     }
-    if recipe.confirm is not None:
-        sounds = load_speech([recipe.confirm], teacher, random)
-        (fold,) = deal(sounds, [], 1, random)
-        fold = Fold(fold.sounds, kept)
-        count = recipe.scenes // 2
-        unseen, _ = _read(recipe, [fold], count, _CONFIRMATION, engine, listening, "confirming")
-        sure = confidences(parameters.with_detector, unseen.known)
-        report["confirmation"] = {
-            "corpus": licence_of(recipe.confirm),
-            "readings": len(unseen),
-            "judged": study.judge(unseen, sure, recipe.tolerance),
-            "min_confidence": study.by_min_confidence(
-                unseen, sure, recipe.tolerance, recipe.min_speech
-            ),
-        }
-    return Result(parameters, report)
+
+
+def _confirmation(
+    recipe: Recipe, folder: Path, parameters: ConfidenceParameters, unseen: Rows
+) -> dict[str, Any]:
+    """What the finished parameters are worth on speech that had no part in them."""
+    sure = confidences(parameters.with_detector, unseen.known)
+    return {
+        "corpus": licence_of(folder),
+        "readings": len(unseen),
+        "judged": study.judge(unseen, sure, recipe.tolerance),
+        "min_confidence": study.by_min_confidence(
+            unseen, sure, recipe.tolerance, recipe.min_speech
+        ),
+    }
 
 
 def _read(

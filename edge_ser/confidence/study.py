@@ -125,8 +125,8 @@ def by_min_speech(rows: Rows) -> list[dict[str, float]]:
         table.append(
             {
                 "min_speech": least,
-                "kept_spoken": float(kept[spoken].mean()),
-                "kept_nobody": float(kept[nobody].mean()),
+                "kept_spoken": _share(kept[spoken]),
+                "kept_nobody": _share(kept[nobody]),
                 **_mae(rows, kept & spoken),
             }
         )
@@ -181,6 +181,10 @@ def by_kind(
             **_mae(rows, shown),
         }
     return table
+
+
+def _share(chosen: NDArray[np.bool_]) -> float:
+    return float(chosen.mean()) if len(chosen) else float("nan")
 
 
 def _mae(rows: Rows, kept: NDArray[np.bool_]) -> dict[str, float]:
