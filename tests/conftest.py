@@ -6,7 +6,9 @@ What needs a corpus asks for `shared_data` and is skipped, by name and reason, w
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,3 +92,19 @@ def synthetic_speech(seconds: float = 5.0, seed: int = 0) -> NDArray[np.float32]
 def speech_like() -> NDArray[np.float32]:
     """Five seconds of `synthetic_speech`, (80000,) float32."""
     return synthetic_speech()
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str, Any], None]:
+    """Takes what a test measured: it is in the report of --junitxml, and printed with -rP."""
+
+    def record(name: str, value: Any) -> None:
+        shown = [f"{part:.2f}" if isinstance(part, float) else str(part) for part in _parts(value)]
+        record_property(name, ", ".join(shown))
+        print(f"{name}: {', '.join(shown)}")
+
+    return record
+
+
+def _parts(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)

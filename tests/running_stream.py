@@ -36,6 +36,9 @@ COMMAND = [sys.executable, "-m", "edge_ser", "stream"]
 PATIENCE_SECONDS = 60.0
 """For what should take a second or two: a busy machine may be slow, never wrong."""
 
+Figure = Callable[[str, Any], None]
+"""The fixture `figure`: what a test measured, for the JUnit report and docs/RELIABILITY.md."""
+
 END_SECONDS = 5.0
 """From SIGTERM to the end of the process, whatever hangs."""
 

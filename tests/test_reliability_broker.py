@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from mqtt_broker import Broker, Observer, wait_until
-from running_stream import END_SECONDS, RunningStream, contiguous, speech_file
+from running_stream import END_SECONDS, Figure, RunningStream, contiguous, speech_file
 
 from edge_ser.stream.sinks.mqtt import BUFFERED
 
@@ -35,7 +35,7 @@ def positions(observer: Observer) -> list[int]:
     return sorted(found)
 
 
-def test_a_broker_that_dies_and_returns(broker: Broker, tmp_path: Path) -> None:
+def test_a_broker_that_dies_and_returns(broker: Broker, tmp_path: Path, figure: Figure) -> None:
     speech = speech_file(tmp_path / "speech.wav", 120.0)
     observer = Observer(broker.port)
     with RunningStream(
@@ -61,6 +61,7 @@ def test_a_broker_that_dies_and_returns(broker: Broker, tmp_path: Path) -> None:
     assert stream.lost("mqtt") == 0
     # All of them, those of the outage too; the dead broker may have taken one into its grave.
     missing = {reading["end_sample"] for reading in stream.readings} - set(positions(observer))
+    figure("windows, not arrived", (stream.total("windows"), len(missing)))
     assert len(missing) <= 1
 
 
@@ -80,7 +81,7 @@ def test_what_a_long_outage_costs_is_counted(broker: Broker, tmp_path: Path) -> 
     assert stream.lost("mqtt") == windows
 
 
-def test_sigterm_without_a_broker(broker: Broker, tmp_path: Path) -> None:
+def test_sigterm_without_a_broker(broker: Broker, tmp_path: Path, figure: Figure) -> None:
     speech = speech_file(tmp_path / "speech.wav", 60.0)
     with RunningStream(
         "--file", str(speech), *FAST, "--mqtt", f"127.0.0.1:{broker.port}"
@@ -89,7 +90,9 @@ def test_sigterm_without_a_broker(broker: Broker, tmp_path: Path) -> None:
         broker.kill()
         stream.wait_for(lambda: "messages wait" in stream.log, "a word about the broker")
         stream.wait_for_readings(10)
-        assert stream.terminate() < END_SECONDS
+        took = stream.terminate()
+        figure("seconds to end", took)
+        assert took < END_SECONDS
     windows = stream.total("windows")
     assert windows == len(stream.readings)
     assert 10 <= stream.lost("mqtt") < windows

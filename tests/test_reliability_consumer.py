@@ -14,6 +14,7 @@ from running_stream import (
     COMMAND,
     END_SECONDS,
     PATIENCE_SECONDS,
+    Figure,
     RunningStream,
     contiguous,
     speech_file,
@@ -45,7 +46,9 @@ def skipped_over(readings: list[dict[str, Any]]) -> int:
 
 
 @pytest.mark.slow
-def test_a_live_stream_goes_on_while_nobody_reads_its_output(tmp_path: Path) -> None:
+def test_a_live_stream_goes_on_while_nobody_reads_its_output(
+    tmp_path: Path, figure: Figure
+) -> None:
     speech, table = speech_file(tmp_path / "speech.wav", 60.0), tmp_path / "readings.csv"
     with RunningStream("--file", str(speech), "--realtime", *FAST, "--csv", str(table)) as stream:
         stream.wait_for_readings(40)
@@ -60,6 +63,8 @@ def test_a_live_stream_goes_on_while_nobody_reads_its_output(tmp_path: Path) -> 
         stream.finish(120)
         windows, lost = stream.total("windows"), stream.lost("stdout")
 
+    figure("windows, lost", (windows, lost))
+    figure("growth in MB", growth / 1e6)
     assert growth < MOST_GROWTH
     assert rows(table) == windows >= 1_000
     assert stream.total("samples dropped") == stream.total("skipped") == 0
@@ -84,14 +89,16 @@ def test_a_file_waits_for_its_reader(tmp_path: Path) -> None:
     assert contiguous(stream.readings, HOP_SAMPLES)
 
 
-def test_sigterm_while_nobody_reads(tmp_path: Path) -> None:
+def test_sigterm_while_nobody_reads(tmp_path: Path, figure: Figure) -> None:
     speech, table = speech_file(tmp_path / "speech.wav", 60.0), tmp_path / "readings.csv"
     with RunningStream("--file", str(speech), "--realtime", *FAST, "--csv", str(table)) as stream:
         stream.wait_for_readings(5)
         stream.stop_reading()
         full = rows(table) + 40
         stream.wait_for(lambda: rows(table) >= full, "a full pipe")
-        assert stream.terminate() < END_SECONDS
+        took = stream.terminate()
+        figure("seconds to end", took)
+        assert took < END_SECONDS
         windows = stream.total("windows")
     assert windows == rows(table) == len(stream.readings) + stream.lost("stdout")
 

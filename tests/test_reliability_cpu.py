@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import synthetic_speech
 from rtp_sender import PACKET_FRAMES, RtpSender
-from running_stream import END_SECONDS, RunningStream, contiguous, sections, speech_file
+from running_stream import END_SECONDS, Figure, RunningStream, contiguous, sections, speech_file
 
 from edge_ser import SAMPLE_RATE
 from edge_ser.audio.files import read_audio
@@ -43,7 +43,9 @@ def refused_datagrams(port: int) -> int | None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [2, 8, 20])
-def test_packets_that_nobody_took_are_counted_one_by_one(tmp_path: Path, seconds: int) -> None:
+def test_packets_that_nobody_took_are_counted_one_by_one(
+    tmp_path: Path, figure: Figure, seconds: int
+) -> None:
     """What the system and the ring buffer keep is worked off late, the rest is counted."""
     port, recording = free_port(), tmp_path / "heard.wav"
     with RunningStream(
@@ -64,6 +66,7 @@ def test_packets_that_nobody_took_are_counted_one_by_one(tmp_path: Path, seconds
     # A hole of up to 5 s in the sender's numbers becomes silence of its length.
     filled = missed if missed <= LONGEST_GAP_SECONDS * SAMPLE_RATE else 0
     dropped = stream.total("samples dropped")
+    figure("frames sent, heard, dropped", (sender.packets * PACKET_FRAMES, heard, dropped))
     assert heard - filled + dropped == sender.packets * PACKET_FRAMES
     assert dropped >= missed
     assert dropped > 0 or seconds < 20
@@ -113,7 +116,7 @@ def busy_machine(processes: int) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_the_least_important_process_of_a_busy_machine() -> None:
+def test_the_least_important_process_of_a_busy_machine(figure: Figure) -> None:
     """At the lowest priority beside two busy processes per core: a stream needs little of one."""
     port = free_port()
     with (
@@ -127,6 +130,8 @@ def test_the_least_important_process_of_a_busy_machine() -> None:
     readings = stream.readings
     assert took < 6 * END_SECONDS
     lost = readings[-1]["dropped"]
+    figure("frames heard, dropped", (readings[-1]["end_sample"], lost))
+    figure("seconds to end", took)
     assert lost <= 0.05 * readings[-1]["end_sample"], readings[-1]
     if readings[-1]["reconnects"] == 0:
         assert contiguous(readings, HOP_SAMPLES)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from running_stream import RunningStream, speech_file
+from running_stream import Figure, RunningStream, speech_file
 
 RECORDING_LIMIT = 200_000
 """Bytes: three seconds of a recording."""
@@ -31,7 +31,9 @@ def lines(path: Path) -> list[str]:
     return text.splitlines()
 
 
-def test_files_on_a_full_disk_lose_their_lines_and_nothing_else(tmp_path: Path) -> None:
+def test_files_on_a_full_disk_lose_their_lines_and_nothing_else(
+    tmp_path: Path, figure: Figure
+) -> None:
     speech = speech_file(tmp_path / "speech.wav", 60.0)
     objects, table = tmp_path / "readings.jsonl", tmp_path / "readings.csv"
     with RunningStream(
@@ -55,6 +57,7 @@ def test_files_on_a_full_disk_lose_their_lines_and_nothing_else(tmp_path: Path) 
     assert windows == len(stored) + stream.lost("json file")
     assert windows == len(lines(table)) - 1 + stream.lost("csv")
     assert stream.lost("csv") >= 12
+    figure("windows, lost by JSON file, CSV", (windows, windows - len(stored), stream.lost("csv")))
     assert stored == stream.readings[: len(stored)]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from running_stream import END_SECONDS, RunningStream, contiguous, sections, speech_file
+from running_stream import END_SECONDS, Figure, RunningStream, contiguous, sections, speech_file
 from stream_fixtures import LoopbackSound
 
 pytestmark = pytest.mark.slow
@@ -20,7 +21,9 @@ BACK_SECONDS = 30.0
 10 s, and a window needs a second of sound."""
 
 
-def test_a_sound_server_that_dies_and_returns(loopback_sound: LoopbackSound) -> None:
+def test_a_sound_server_that_dies_and_returns(
+    loopback_sound: LoopbackSound, figure: Figure
+) -> None:
     with RunningStream(*OPTIONS, environment=loopback_sound.environment) as stream:
         for _ in range(2):
             stream.wait_for_readings(8)
@@ -30,7 +33,10 @@ def test_a_sound_server_that_dies_and_returns(loopback_sound: LoopbackSound) -> 
             said = stream.health()
             assert any("disconnected" in reason for reason in said["reasons"]), said
             loopback_sound.plug_in()
-            stream.wait_for_readings(4, BACK_SECONDS)
+            returned = time.monotonic()
+            stream.wait_for_readings(1, BACK_SECONDS)
+            figure("seconds until the first reading", time.monotonic() - returned)
+            stream.wait_for_readings(3)
             stream.wait_for(lambda: stream.health()["status"] == "ok", "a healthy stream")
         stream.terminate()
 
@@ -46,12 +52,16 @@ def test_a_sound_server_that_dies_and_returns(loopback_sound: LoopbackSound) -> 
         assert contiguous(part, HOP_SAMPLES)
 
 
-def test_sigterm_while_the_microphone_is_away(loopback_sound: LoopbackSound) -> None:
+def test_sigterm_while_the_microphone_is_away(
+    loopback_sound: LoopbackSound, figure: Figure
+) -> None:
     with RunningStream(*OPTIONS, environment=loopback_sound.environment) as stream:
         stream.wait_for_readings(4)
         loopback_sound.unplug()
         stream.wait_for(lambda: stream.health()["status"] == "failing", "an unhealthy stream")
-        assert stream.terminate() < END_SECONDS
+        took = stream.terminate()
+        figure("seconds to end", took)
+        assert took < END_SECONDS
     assert stream.total("windows") == len(stream.readings)
 
 
@@ -63,7 +73,9 @@ def test_sigterm_at_the_moment_when_the_microphone_goes(loopback_sound: Loopback
         assert stream.terminate(2 * END_SECONDS) < 2 * END_SECONDS
 
 
-def test_a_microphone_that_comes_and_goes_fills_no_memory(loopback_sound: LoopbackSound) -> None:
+def test_a_microphone_that_comes_and_goes_fills_no_memory(
+    loopback_sound: LoopbackSound, figure: Figure
+) -> None:
     with RunningStream(*OPTIONS, environment=loopback_sound.environment) as stream:
         stream.wait_for_readings(4)
         held = []
@@ -75,6 +87,7 @@ def test_a_microphone_that_comes_and_goes_fills_no_memory(loopback_sound: Loopba
             held.append((stream.resident, stream.descriptors, stream.threads))
         stream.terminate()
     memory, descriptors, threads = zip(*held, strict=True)
+    figure("growth in MB over three returns", (memory[-1] - memory[0]) / 1e6)
     assert memory[-1] - memory[0] < 4_000_000
     assert descriptors[-1] <= descriptors[0] + 2
     assert threads[-1] <= threads[0] + 1
@@ -82,7 +95,7 @@ def test_a_microphone_that_comes_and_goes_fills_no_memory(loopback_sound: Loopba
 
 @pytest.mark.parametrize("seconds", [5, 20])
 def test_a_process_that_gets_no_processor(
-    loopback_sound: LoopbackSound, tmp_path: Path, seconds: int
+    loopback_sound: LoopbackSound, tmp_path: Path, figure: Figure, seconds: int
 ) -> None:
     """Stopped for 5 s and for 20 s: what PulseAudio kept is heard, and what it lost is counted."""
     speech = speech_file(tmp_path / "speech.wav", 60.0, rate=48_000)
@@ -101,6 +114,7 @@ def test_a_process_that_gets_no_processor(
     last = stream.readings[-1]
     # Either it comes late and whole, or the loss shows.
     heard = last["t"] - stream.readings[before - 1]["t"]
+    figure("heard, frames dropped, reconnects", (heard, last["dropped"], last["reconnects"]))
     shown = last["dropped"] or last["overflows"] or last["reconnects"]
     assert heard > 0.9 * seconds or shown, last
     for part in sections(stream.readings):

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from conftest import synthetic_speech
 from mqtt_broker import Broker, Observer, wait_until
-from running_stream import END_SECONDS, RunningStream, contiguous, speech_file
+from running_stream import END_SECONDS, Figure, RunningStream, contiguous, speech_file
 from websockets.sync.client import connect
 
 HOP_SAMPLES = 1_600
@@ -71,7 +71,7 @@ def test_every_receiver_gets_every_reading(broker: Broker, tmp_path: Path) -> No
     assert " lost " not in stream.log
 
 
-def test_sigterm_while_everything_fails(broker: Broker, tmp_path: Path) -> None:
+def test_sigterm_while_everything_fails(broker: Broker, tmp_path: Path, figure: Figure) -> None:
     """A full disk, a dead broker, a refused webhook, a program that hangs and one that is not
     there, nobody who reads standard output: one farewell for all of them."""
     speech = speech_file(tmp_path / "speech.wav", 60.0)
@@ -90,7 +90,9 @@ def test_sigterm_while_everything_fails(broker: Broker, tmp_path: Path) -> None:
         stream.wait_for(lambda: "File too large" in stream.log, "a full disk")
         stream.wait_for(lambda: stream.health()["audio_seconds"] > 8.0, "audio")
         assert stream.health()["status"] == "degraded"
-        assert stream.terminate() < END_SECONDS
+        took = stream.terminate()
+        figure("seconds to end", took)
+        assert took < END_SECONDS
     windows = stream.total("windows")
     assert windows >= 60
     # Both rules begin and end once, and these events are messages as well.
@@ -109,7 +111,7 @@ def _parent(pid: str) -> int | None:
     return None
 
 
-def test_visitors_who_do_not_read_cost_nobody_anything() -> None:
+def test_visitors_who_do_not_read_cost_nobody_anything(figure: Figure) -> None:
     """A page that is open and frozen, requests that never end, and one visitor who reads."""
     seconds = 60
     samples = np.resize(synthetic_speech(10.0, seed=6), seconds * 16_000)
@@ -142,6 +144,7 @@ def test_visitors_who_do_not_read_cost_nobody_anything() -> None:
         assert stream.health()["status"] == "ok"
         growth = stream.resident - resident
         stream.terminate()
+    figure("growth in MB", growth / 1e6)
     assert growth < 10_000_000
     assert contiguous(stream.readings, HOP_SAMPLES)
     assert stream.total("windows") == len(stream.readings)
@@ -157,7 +160,7 @@ def _handshake(host: str) -> bytes:
 
 
 @pytest.mark.slow
-def test_receivers_that_fail_for_ever_do_not_cost_memory(tmp_path: Path) -> None:
+def test_receivers_that_fail_for_ever_do_not_cost_memory(tmp_path: Path, figure: Figure) -> None:
     """Six thousand readings, each refused by three receivers."""
     speech = speech_file(tmp_path / "speech.wav", 600.0)
     with RunningStream(
@@ -173,6 +176,7 @@ def test_receivers_that_fail_for_ever_do_not_cost_memory(tmp_path: Path) -> None
         stream.finish()
     windows = stream.total("windows")
     assert windows == len(stream.readings) > 5_900
+    figure("growth in MB over 3,600 readings", (held[-1] - held[0]) / 1e6)
     assert all(later - earlier < 4_000_000 for earlier, later in pairwise(held))
     assert stream.lost("mqtt") == windows
     assert len(stream.log) < 5_000
