@@ -1,8 +1,9 @@
 """What a stream costs: incremental inference against computing every window anew, in turns.
 
 The unit is processor time per second of audio, of all threads: what a battery and a core's other
-work feel. Every round gives each engine the same new audio both ways, so that a machine that slows
-down slows both; ratios are taken within a round.
+work feel. Every round gives an engine the same new audio both ways, one after the other, so that a
+machine that slows down slows both; ratios are taken within a round. Engines have their rounds one
+after the other: one runs on a device, and does not find its caches full of another's.
 """
 
 from __future__ import annotations
@@ -137,18 +138,17 @@ def measure_stream_cost(
         raise InputError(f"{rounds} rounds cannot be measured", "give 1 round or more")
     contests, absent = _contests(bundle, window_seconds, hop_seconds, threads)
     machine = describe_machine()
-    sound = _Sound(_material(bundle), contests[0].incremental)
-    for contest in contests:
-        contest.incremental.push(sound.window)
-    with progress_bar(_WARM_UP + rounds, progress) as bar:
-        bar.set_description("streaming")
-        for turn in range(_WARM_UP + rounds):
-            sound.advance()
-            first = turn % len(contests)
-            for contest in contests[first:] + contests[:first]:
+    material = _material(bundle)
+    with progress_bar(len(contests) * (_WARM_UP + rounds), progress) as bar:
+        for contest in contests:
+            bar.set_description(f"streaming on {contest.incremental.name}")
+            sound = _Sound(material, contest.incremental)
+            contest.incremental.push(sound.window)
+            for turn in range(_WARM_UP + rounds):
+                sound.advance()
                 _round(contest, sound, kept=turn >= _WARM_UP)
-            bar.update()
-    costs = [cost for contest in contests for cost in _costs(contest, sound.new_seconds)]
+                bar.update()
+    costs = [cost for contest in contests for cost in _costs(contest)]
     return StreamCosts(
         bundle_sha256=bundle.sha256,
         machine=machine,
@@ -168,14 +168,9 @@ class _Sound:
         self._material = material
         self._hop = engine.hop_samples
         self._window = engine.window_samples
-        self._hops = max(1, round(SAMPLE_RATE / self._hop))
+        self._hops = _hops_per_round(engine)
         self._at = 0
         self.window = self._cut(0, self._window)
-
-    @property
-    def new_seconds(self) -> float:
-        """Of audio per round."""
-        return self._hops * self._hop / SAMPLE_RATE
 
     def advance(self) -> None:
         """To the next round."""
@@ -189,6 +184,10 @@ class _Sound:
     def _cut(self, start: int, length: int) -> NDArray[np.float32]:
         """Of the material, repeated without end."""
         return np.take(self._material, np.arange(start, start + length), mode="wrap")
+
+
+def _hops_per_round(engine: IncrementalEngine) -> int:
+    return max(1, round(SAMPLE_RATE / engine.hop_samples))
 
 
 def _contests(
@@ -260,8 +259,9 @@ def _timed(times: list[float], kept: bool) -> Iterator[None]:
         times.append(clock() - begun)
 
 
-def _costs(contest: _Contest, seconds: float) -> Iterator[StreamCost]:
+def _costs(contest: _Contest) -> Iterator[StreamCost]:
     engine, ours = contest.incremental, contest.incremental_times
+    seconds = _hops_per_round(engine) * engine.hop_samples / SAMPLE_RATE
     for artefact, theirs in contest.window_times.items():
         ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
         yield StreamCost(
@@ -302,9 +302,9 @@ def as_markdown(report: StreamCosts, command: str) -> str:
             "",
             f"Written by `{command}`; do not edit. Processor time of all threads per second of "
             f"audio, window {report.window_seconds:g} s, hop {report.hop_seconds:g} s, audio in "
-            f"chunks of 10 ms; medians of {report.rounds} rounds. Every round gives each engine "
-            "the same new audio, incrementally and as whole windows. Compare the ratios, not the "
-            "times of different machines.",
+            f"chunks of 10 ms; medians of {report.rounds} rounds. Every round gives an engine "
+            "the same new audio, incrementally and then as whole windows. Compare the ratios, not "
+            "the times of different machines.",
             "",
             *(f"- {line}" for line in _context(report)),
             "",
