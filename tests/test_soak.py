@@ -279,14 +279,16 @@ def test_a_short_soak_is_refused(exported_bundle: Path) -> None:
     assert SHORTEST_HOURS > 0.01
 
 
-def test_a_stream_that_ends_with_an_error_is_no_soak(
-    exported_bundle: Path,
-) -> None:
+def test_a_stream_that_ends_with_an_error_is_no_soak(exported_bundle: Path) -> None:
     with (
         open_bundle(exported_bundle) as bundle,
-        pytest.raises(EdgeSerError, match="no-such-engine"),
+        pytest.raises(EdgeSerError, match=r"a hop of 0\.01 s is not supported"),
     ):
-        run_soak(bundle, SoakOptions(hours=0.2, engine="no-such-engine"), progress=False)
+        run_soak(bundle, SoakOptions(hours=0.2, hop=0.01), progress=False)
+
+
+def test_an_engine_without_an_offline_pass_is_refused(exported_bundle: Path) -> None:
+    assert main(["bench", str(exported_bundle), "--soak", "0.2", "--engine", "c"]) == 2
 
 
 @pytest.mark.slow

@@ -75,6 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --soak: audio files among its material",
     )
     parser.add_argument(
+        "--engine", metavar="NAME", help="with --soak: litert (default), onnxruntime"
+    )
+    parser.add_argument(
         "--no-voice-activity",
         action="store_true",
         help="with --soak: leave out the voice-activity detector, the dearest part of a stream",
@@ -161,7 +164,10 @@ def _run_soak(args: argparse.Namespace) -> int:
     from edge_ser.models import shipped
 
     options = SoakOptions(
-        hours=args.soak, folders=tuple(args.audio), detector=not args.no_voice_activity
+        hours=args.soak,
+        folders=tuple(args.audio),
+        engine=args.engine,
+        detector=not args.no_voice_activity,
     )
     with open_bundle(args.bundle or shipped("bundle")) as bundle:
         soak = run_soak(bundle, options, progress=True)

@@ -29,8 +29,8 @@ from edge_ser.bench.soak.spot_checks import comparable, largest_difference, read
 from edge_ser.bench.soak.verdict import Counts, Soak
 from edge_ser.bundle import Bundle
 from edge_ser.errors import EdgeSerError, InputError
-from edge_ser.runtime import load_engine
-from edge_ser.runtime.host import BACKBONE, HostEngine
+from edge_ser.runtime.host import BackboneEngine
+from edge_ser.runtime.selection import backbone_artefact, choose, load_backbone
 
 SHORTEST_HOURS = 0.2
 CHECKS_PER_HOUR = 4
@@ -127,7 +127,7 @@ class _Watch:
         # The settled part must hold enough samples, however short the soak is.
         count = max(_SAMPLES * options.hours / 24, 2 * FEWEST_SAMPLES)
         self._every = round(options.hours * 3600 * SAMPLE_RATE / count)
-        self._reference = _reference(bundle)
+        self._reference = _reference(bundle, options.engine)
         self._worker = ThreadPoolExecutor(1)
 
     def take(self, message: dict[str, Any], pid: int) -> None:
@@ -155,10 +155,19 @@ class _Watch:
             path.unlink()
 
 
-def _reference(bundle: Bundle) -> HostEngine:
-    engine = load_engine(bundle, artefact=BACKBONE)
-    assert isinstance(engine, HostEngine)
-    return engine
+def _reference(bundle: Bundle, engine: str | None) -> BackboneEngine:
+    """The runtime that streams, for offline passes.
+
+    Raises:
+        InputError: it is the C engine, whose own arithmetic no other engine repeats to 1e-5.
+    """
+    status, _ = choose(bundle, engine, None, 1, "default", backbone_artefact)
+    if status.name == "c":
+        raise InputError(
+            "a soak compares with an offline pass in floats, and the engine c has none",
+            "use litert or onnxruntime; docs/STREAMING_EXACT.md has the engine c's equality",
+        )
+    return load_backbone(bundle, status, 1, "default")
 
 
 def _request(

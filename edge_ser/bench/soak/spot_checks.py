@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_ser.frontend.numpy_frontend import causal_log_mel
 from edge_ser.runtime.blocks import STRIDE, blocks
 from edge_ser.runtime.head import apply_head
-from edge_ser.runtime.host import HostEngine
+from edge_ser.runtime.host import BackboneEngine
 
 FORGOTTEN = 40.0
 """Time constants of the level before the first compared window: e^-40 is 4e-18, less than the
@@ -83,7 +83,7 @@ def comparable(
     return sorted(inside, key=lambda window: window.end)[-MOST_WINDOWS:]
 
 
-def largest_difference(engine: HostEngine, stretch: Stretch, windows: list[Window]) -> float:
+def largest_difference(engine: BackboneEngine, stretch: Stretch, windows: list[Window]) -> float:
     """Largest absolute difference of any dimension of any of the windows; 0 without windows."""
     if not windows:
         return 0.0
@@ -103,7 +103,7 @@ def largest_difference(engine: HostEngine, stretch: Stretch, windows: list[Windo
 
 
 def _outputs(
-    engine: HostEngine, features: NDArray[np.float32]
+    engine: BackboneEngine, features: NDArray[np.float32]
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     """The backbone's values and scores of every output frame, (outputs, bands, channels)."""
     backbone = engine.backbone
