@@ -96,7 +96,9 @@ PACKAGES = (
     SystemPackage(
         "nodejs", "the device tests (Cortex-M0+, emulated in JavaScript)", programs=("node",)
     ),
-    SystemPackage("npm", "the device tests (fetching that emulator), the browser target", programs=("npm",)),
+    SystemPackage(
+        "npm", "the device tests (fetching that emulator), the browser target", programs=("npm",)
+    ),
     SystemPackage(
         "openssh-client", "the device tests (real devices)", programs=("ssh", "ssh-keygen")
     ),
