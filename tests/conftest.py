@@ -95,16 +95,12 @@ def speech_like() -> NDArray[np.float32]:
 
 
 @pytest.fixture
-def figure(record_property: Callable[[str, object], None]) -> Callable[[str, Any], None]:
-    """Takes what a test measured: it is in the report of --junitxml, and printed with -rP."""
+def figure() -> Callable[[str, Any], None]:
+    """Takes what a test measured; `pytest -rP` prints it."""
 
-    def record(name: str, value: Any) -> None:
-        shown = [f"{part:.2f}" if isinstance(part, float) else str(part) for part in _parts(value)]
-        record_property(name, ", ".join(shown))
+    def say(name: str, value: Any) -> None:
+        parts = value if isinstance(value, tuple) else (value,)
+        shown = [f"{part:.2f}" if isinstance(part, float) else str(part) for part in parts]
         print(f"{name}: {', '.join(shown)}")
 
-    return record
-
-
-def _parts(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
+    return say

@@ -37,7 +37,7 @@ PATIENCE_SECONDS = 60.0
 """For what should take a second or two: a busy machine may be slow, never wrong."""
 
 Figure = Callable[[str, Any], None]
-"""The fixture `figure`: what a test measured, for the JUnit report and docs/RELIABILITY.md."""
+"""The fixture `figure`: what a test measured, for docs/RELIABILITY.md; `pytest -rP` prints it."""
 
 END_SECONDS = 5.0
 """From SIGTERM to the end of the process, whatever hangs."""

@@ -10,7 +10,6 @@ import resource
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -164,7 +163,7 @@ def test_receivers_that_fail_for_ever_do_not_cost_memory(tmp_path: Path, figure:
     """Six thousand readings, each refused by three receivers."""
     speech = speech_file(tmp_path / "speech.wav", 600.0)
     with RunningStream(
-        *("--file", str(speech), *FAST, "--web", "127.0.0.1:0"),
+        *("--file", str(speech), *FAST),
         *("--json-file", str(tmp_path / "readings.jsonl"), "--csv", str(tmp_path / "table.csv")),
         *("--mqtt", f"127.0.0.1:{refusing_port()}"),
         before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000)),
@@ -176,8 +175,10 @@ def test_receivers_that_fail_for_ever_do_not_cost_memory(tmp_path: Path, figure:
         stream.finish()
     windows = stream.total("windows")
     assert windows == len(stream.readings) > 5_900
-    figure("growth in MB over 3,600 readings", (held[-1] - held[0]) / 1e6)
-    assert all(later - earlier < 4_000_000 for earlier, later in pairwise(held))
+    figure("MB held after 1,200, 2,400, 3,600, 4,800 readings", tuple(x / 1e6 for x in held))
+    # Until the broker's buffer is full there is something to keep; then there is not.
+    assert held[1] - held[0] < 4_000_000
+    assert held[-1] - held[1] < 1_000_000
     assert stream.lost("mqtt") == windows
     assert len(stream.log) < 5_000
 
