@@ -107,6 +107,7 @@ def test_a_clock_that_jumps_moves_the_time_and_nothing_else(
     assert 9.0 <= learned <= 13.0
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_wrong_from_the_start_does_not_matter(
     clock: WallClock, tmp_path: Path
 ) -> None:

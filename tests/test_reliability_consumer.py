@@ -89,6 +89,7 @@ def test_a_file_waits_for_its_reader(tmp_path: Path) -> None:
     assert contiguous(stream.readings, HOP_SAMPLES)
 
 
+@pytest.mark.slow
 def test_sigterm_while_nobody_reads(tmp_path: Path, figure: Figure) -> None:
     speech, table = speech_file(tmp_path / "speech.wav", 60.0), tmp_path / "readings.csv"
     with RunningStream("--file", str(speech), "--realtime", *FAST, "--csv", str(table)) as stream:
@@ -103,6 +104,7 @@ def test_sigterm_while_nobody_reads(tmp_path: Path, figure: Figure) -> None:
     assert windows == rows(table) == len(stream.readings) + stream.lost("stdout")
 
 
+@pytest.mark.slow
 def test_a_file_that_waits_for_its_reader_ends_on_sigterm(tmp_path: Path) -> None:
     speech, table = speech_file(tmp_path / "speech.wav", 120.0), tmp_path / "readings.csv"
     with RunningStream("--file", str(speech), *FAST, "--csv", str(table)) as stream:

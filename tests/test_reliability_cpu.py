@@ -137,6 +137,7 @@ def test_the_least_important_process_of_a_busy_machine(figure: Figure) -> None:
         assert contiguous(readings, HOP_SAMPLES)
 
 
+@pytest.mark.slow
 def test_sigterm_right_after_a_stop(tmp_path: Path) -> None:
     speech = speech_file(tmp_path / "speech.wav", 60.0)
     with RunningStream("--file", str(speech), "--realtime", *FAST) as stream:

@@ -31,6 +31,7 @@ def lines(path: Path) -> list[str]:
     return text.splitlines()
 
 
+@pytest.mark.slow
 def test_files_on_a_full_disk_lose_their_lines_and_nothing_else(
     tmp_path: Path, figure: Figure
 ) -> None:
@@ -61,6 +62,7 @@ def test_files_on_a_full_disk_lose_their_lines_and_nothing_else(
     assert stored == stream.readings[: len(stored)]
 
 
+@pytest.mark.slow
 def test_a_recording_that_fills_the_disk_stops_and_the_stream_goes_on(tmp_path: Path) -> None:
     speech, recording = speech_file(tmp_path / "speech.wav", 30.0), tmp_path / "heard.wav"
     with RunningStream(

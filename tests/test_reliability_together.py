@@ -39,6 +39,7 @@ def refusing_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_every_receiver_gets_every_reading(broker: Broker, tmp_path: Path) -> None:
     speech = speech_file(tmp_path / "speech.wav", 60.0)
     objects, table = tmp_path / "readings.jsonl", tmp_path / "readings.csv"
@@ -70,6 +71,7 @@ def test_every_receiver_gets_every_reading(broker: Broker, tmp_path: Path) -> No
     assert " lost " not in stream.log
 
 
+@pytest.mark.slow
 def test_sigterm_while_everything_fails(broker: Broker, tmp_path: Path, figure: Figure) -> None:
     """A full disk, a dead broker, a refused webhook, a program that hangs and one that is not
     there, nobody who reads standard output: one farewell for all of them."""
@@ -110,6 +112,7 @@ def _parent(pid: str) -> int | None:
     return None
 
 
+@pytest.mark.slow
 def test_visitors_who_do_not_read_cost_nobody_anything(figure: Figure) -> None:
     """A page that is open and frozen, requests that never end, and one visitor who reads."""
     seconds = 60
