@@ -189,3 +189,15 @@ def test_a_sink_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPa
     for gate, _ in others:
         gate.open.set()
     sink.open.set()
+
+
+def test_what_was_given_up_is_not_counted_again_when_it_is_taken_after_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox_module, "FAREWELL_SECONDS", 0.1)
+    sink, outbox = stuck(live=True, capacity=8)
+    outbox.put(sample_reading(t=1.0))
+    close_all([outbox], SUMMARY)
+    sink.open.set()
+    eventually(lambda: sink.summaries == [SUMMARY])
+    assert (outbox.delivery.sent, outbox.delivery.lost) == (0, 2)

@@ -125,6 +125,7 @@ class Outbox:
         with self._changed:
             # What the sink still hangs over counts too: nobody waits for it any more.
             self._lost += len(self._queue) + self._in_hand
+            self._in_hand = False
             self._queue.clear()
 
     @property
@@ -168,6 +169,8 @@ class Outbox:
     def _deliver(self, message: Message) -> None:
         taken = self._attempt("reading" if isinstance(message, Reading) else "event", message)
         with self._changed:
+            if not self._in_hand:
+                return  # `join` has given it up, and counted it
             self._sent += taken
             self._lost += not taken
             self._in_hand = False
