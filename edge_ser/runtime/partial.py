@@ -1,8 +1,8 @@
 """Softmax-weighted sums over time that can be built block by block.
 
 The pool is sum(v * exp(s)) / sum(exp(s)) over frames. Kept as (maximum, numerator,
-denominator), the sums of two stretches of time merge exactly, which bounds memory here and
-is the seam for exact streaming: a window is the merge of its blocks.
+denominator), the sums of two stretches of time merge exactly. That bounds memory here, and it is
+what `edge_ser.runtime.incremental` lives on: a window there is the merge of its stretches.
 """
 
 from __future__ import annotations

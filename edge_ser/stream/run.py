@@ -15,6 +15,7 @@ from edge_ser.bundle import open_bundle
 from edge_ser.models import shipped
 from edge_ser.stream.assemble import Model, interpreter_of, model_of, shows_dashboard, sinks_of
 from edge_ser.stream.capture.select import open_source
+from edge_ser.stream.meaning.interpret import Interpreter
 from edge_ser.stream.meaning.rules import Rule, check_known
 from edge_ser.stream.options import StreamOptions
 from edge_ser.stream.protocols import Source
@@ -54,18 +55,11 @@ def run_stream(options: StreamOptions, source: Source | None = None) -> Summary:
         )
         model = model_of(options.model, bundle, source.live)
         interpreter = interpreter_of(options.meaning, bundle)
-        rules = [Rule(rule) for rule in options.rules]
-        check_known(
-            rules,
-            detector=bool(interpreter.track.detector_name),
-            confidence=interpreter.knows_confidence,
-            baseline=options.meaning.baseline is not None,
-        )
+        rules = _rules(options, interpreter)
         notes = Notes()
         sinks = sinks_of(options, source.live, notes.latest)
-        recorder = None
-        if options.output.record is not None:
-            recorder = stack.enter_context(Recorder(options.output.record))
+        record = options.output.record
+        recorder = None if record is None else stack.enter_context(Recorder(record))
         detector = interpreter.track.detector_name
         info = _info(options, bundle.manifest.name, model, source, detector)
         _announce(info)
@@ -93,6 +87,18 @@ def run_stream(options: StreamOptions, source: Source | None = None) -> Summary:
             watchdog.stopping()
     _log.info(summary.sentence())
     return summary
+
+
+def _rules(options: StreamOptions, interpreter: Interpreter) -> list[Rule]:
+    """The user's rules; one that speaks of what nothing here computes is refused."""
+    rules = [Rule(rule) for rule in options.rules]
+    check_known(
+        rules,
+        detector=bool(interpreter.track.detector_name),
+        confidence=interpreter.knows_confidence,
+        baseline=options.meaning.baseline is not None,
+    )
+    return rules
 
 
 def _info(

@@ -55,11 +55,6 @@ class WindowScheduler:
         self._covered = 0
 
     @property
-    def received(self) -> int:
-        """Samples so far."""
-        return self._received
-
-    @property
     def _heard(self) -> int:
         """Samples since the start or the last gap; hops count from there."""
         return self._received - self._begun

@@ -11,9 +11,9 @@ import json
 import logging
 import os
 import sys
-from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from edge_ser.stream.moments import rfc3339
 from edge_ser.stream.options import LogOptions
 
 ROOT = "edge_ser"
@@ -76,7 +76,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON, ASCII, without line ends."""
         entry: dict[str, Any] = {
-            "time": _rfc3339(record.created),
+            "time": rfc3339(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -92,11 +92,6 @@ class JsonFormatter(logging.Formatter):
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     return formatter.formatException(record.exc_info) if record.exc_info else ""
-
-
-def _rfc3339(seconds: float) -> str:
-    time = datetime.fromtimestamp(seconds, UTC)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _one_line(text: str) -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from edge_ser.stream.moments import rfc3339
 from edge_ser.stream.protocols import Sink
 from edge_ser.stream.reading import Event, Reading, StreamInfo
 
@@ -23,16 +23,6 @@ class Lines(Protocol):
     def write(self, text: str, /) -> object: ...
 
     def flush(self) -> object: ...
-
-
-def rfc3339(seconds: float) -> str:
-    """A moment in UTC, e.g. "2026-01-31T12:00:00.250Z".
-
-    Args:
-        seconds: since 1970.
-    """
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def reading_fields(reading: Reading, info: StreamInfo) -> dict[str, Any]:

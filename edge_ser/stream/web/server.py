@@ -1,8 +1,8 @@
 """One HTTP and WebSocket server on a thread of its own, with the library `websockets`.
 
 It answers GET and HEAD on a fixed set of paths and speaks, never listens, on `/ws`. Its sockets
-come from `listening.py`. Non-goals: TLS,
-keep-alive, compression, files from disk: a reverse proxy adds what is missing (docs/WEB.md).
+come from `listening.py`. Non-goals: TLS, keep-alive, compression, files from disk: a reverse proxy
+adds what is missing (docs/WEB.md).
 """
 
 from __future__ import annotations
