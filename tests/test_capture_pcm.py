@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_ser.errors import InputError
+from edge_ser.errors import AudioDeviceError, InputError
 from edge_ser.stream.capture.counters import CaptureCounters
 from edge_ser.stream.capture.intake import RING_SECONDS
 from edge_ser.stream.capture.pcm import BYTES, LOUDEST, PcmDecoder
@@ -248,3 +248,19 @@ def test_a_descriptor_that_cannot_be_read_is_an_error() -> None:
             everything(source)
     finally:
         os.close(descriptor)
+
+
+def test_an_unexpected_failure_of_reading_is_an_error_and_no_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: PcmDecoder, data: bytes) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(PcmDecoder, "feed", fail)
+    with (
+        pipe() as (source, write, _),
+        pytest.raises(AudioDeviceError, match="a fault of ours"),
+    ):
+        write(bytes(2))
+        everything(source)

@@ -7,11 +7,8 @@ import threading
 from types import TracebackType
 from typing import Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge_ser.errors import AudioDeviceError, InputError
-from edge_ser.stream.capture.counters import CaptureCounters
+from edge_ser.errors import InputError
+from edge_ser.stream.capture.fed_source import FedSource
 from edge_ser.stream.capture.intake import Intake
 from edge_ser.stream.capture.silence import PAUSE_SECONDS, SILENT_PAUSES
 from edge_ser.stream.web.access import join_address, split_address
@@ -34,7 +31,7 @@ class DatagramReceiver(Protocol):
         """None has arrived for `SILENT_PAUSES` pauses: the sender is gone."""
 
 
-class DatagramSource:
+class DatagramSource(FedSource):
     """A `Source` that listens for datagrams.
 
     Args:
@@ -47,10 +44,10 @@ class DatagramSource:
     live = True
 
     def __init__(self, kind: str, address: str, receiver: DatagramReceiver, intake: Intake) -> None:
+        super().__init__(intake)
         self._kind = kind
         self._host, self.port = split_address(address)
         self._receiver = receiver
-        self._intake = intake
         self._socket: socket.socket | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=kind, daemon=True)
@@ -59,21 +56,6 @@ class DatagramSource:
     def label(self) -> str:
         """Kind and address."""
         return f"{self._kind} on {join_address(self._host, self.port)}"
-
-    @property
-    def rate(self) -> float:
-        """Of the newest sender; as the user said until one has come."""
-        return self._intake.rate
-
-    @property
-    def connected(self) -> bool:
-        """Whether a sender sends."""
-        return self._intake.connected
-
-    @property
-    def counters(self) -> CaptureCounters:
-        """See `CaptureCounters`."""
-        return self._intake.counters
 
     def __enter__(self) -> Self:
         self._socket = self._bound_socket()
@@ -89,10 +71,6 @@ class DatagramSource:
     ) -> None:
         self._closing.set()
         self._thread.join()
-
-    def read(self) -> NDArray[np.float32] | None:
-        """Audio since the last call, a second at most; see `Source.read`."""
-        return self._intake.read()
 
     def _bound_socket(self) -> socket.socket:
         try:
@@ -124,15 +102,8 @@ class DatagramSource:
 
     def _run(self) -> None:
         """The receiving thread."""
-        failure: AudioDeviceError | None = None
-        try:
+        with self._feeding("receiving"):
             self._receive()
-        except Exception as error:
-            # A thread that died without a word would leave a stream that waits for ever.
-            failure = AudioDeviceError(f"{self.label}: receiving failed: {error}")
-            raise
-        finally:
-            self._intake.close(failure)
 
     def _receive(self) -> None:
         assert self._socket is not None

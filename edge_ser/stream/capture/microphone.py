@@ -20,12 +20,11 @@ from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser.errors import AudioDeviceError, EdgeSerError
-from edge_ser.stream.capture.counters import CaptureCounters
 from edge_ser.stream.capture.devices import InputDevice, find_again, input_devices
+from edge_ser.stream.capture.fed_source import FedSource
 from edge_ser.stream.capture.intake import Intake
 from edge_ser.stream.capture.opening import as_float, open_input
 from edge_ser.stream.capture.portaudio import explain, restart_portaudio
@@ -62,7 +61,7 @@ def seconds_awake_and_asleep() -> float:
     return time.monotonic()
 
 
-class Microphone:
+class Microphone(FedSource):
     """A `Source` of live audio.
 
     Args:
@@ -86,40 +85,25 @@ class Microphone:
         patience: Patience = Patience(),
         clock: Callable[[], float] = seconds_awake_and_asleep,
     ) -> None:
+        super().__init__(Intake(rate or device.rate))
         self._sounddevice = sounddevice
         self._device = device
         self._wanted_rate = rate
         self._wanted_channels = channels
         self._reconnect = reconnect
         self._patience = patience
-        self._intake = Intake(rate or device.rate)
         self._clock = clock
         self._stream: Any = None
         # Set when what the device still delivers does not belong to what came before.
         self._deaf = False
         self._closing = threading.Event()
         self._gone = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, name="microphone", daemon=True)
+        self._watcher = threading.Thread(target=self._run, name="microphone", daemon=True)
 
     @property
     def label(self) -> str:
         """The device's name."""
         return self._device.name
-
-    @property
-    def rate(self) -> float:
-        """Of the device, as it was opened last."""
-        return self._intake.rate
-
-    @property
-    def connected(self) -> bool:
-        """Whether the device is open."""
-        return self._intake.connected
-
-    @property
-    def counters(self) -> CaptureCounters:
-        """See `CaptureCounters`."""
-        return self._intake.counters
 
     def __enter__(self) -> Self:
         self._open()
@@ -135,10 +119,6 @@ class Microphone:
         self._closing.set()
         self._gone.set()
         self._watcher.join(CLOSING_SECONDS)
-
-    def read(self) -> NDArray[np.float32] | None:
-        """Audio since the last call, a second at most; see `Source.read`."""
-        return self._intake.read()
 
     def _open(self) -> None:
         """Open and start; the caller is the only one who does so at the time."""
@@ -177,38 +157,36 @@ class Microphone:
         self._intake.end()
         self._gone.clear()
 
-    def _watch(self) -> None:
-        """The watching thread: until the stream is left or the device is gone for good."""
-        failure: EdgeSerError = AudioDeviceError(
-            f"{self.label}: the microphone stopped delivering audio",
-            "was it unplugged? Plug it in and start again",
-        )
-        pause = self._patience.first_pause
-        try:
-            while not self._closing.is_set():
-                frames = self.counters.frames
-                missing = self._listen()
+    def _run(self) -> None:
+        """The watching thread."""
+        with self._feeding("watching the microphone"):
+            try:
+                self._watch()
+            finally:
                 self._close()
-                self._intake.lose(missing)
-                if missing and not self._reconnect:
-                    self._reopen()
-                    continue
-                if self._closing.is_set() or not self._reconnect:
-                    return
-                if missing:
-                    pause = 0.0
-                elif self.counters.frames > frames:
-                    pause = self._patience.first_pause
-                pause = self._wait_and_reopen(pause)
-        except EdgeSerError as error:
-            failure = error
-        except Exception as error:
-            # A thread that died without a word would leave a stream that waits for ever.
-            failure = AudioDeviceError(f"{self.label}: watching the microphone failed: {error}")
-            raise
-        finally:
+            raise AudioDeviceError(
+                f"{self.label}: the microphone stopped delivering audio",
+                "was it unplugged? Plug it in and start again",
+            )
+
+    def _watch(self) -> None:
+        """Until the stream is left or the device is gone for good."""
+        pause = self._patience.first_pause
+        while not self._closing.is_set():
+            frames = self.counters.frames
+            missing = self._listen()
             self._close()
-            self._intake.close(failure)
+            self._intake.lose(missing)
+            if missing and not self._reconnect:
+                self._reopen()
+                continue
+            if self._closing.is_set() or not self._reconnect:
+                return
+            if missing:
+                pause = 0.0
+            elif self.counters.frames > frames:
+                pause = self._patience.first_pause
+            pause = self._wait_and_reopen(pause)
 
     def _listen(self) -> int:
         """Until the device is gone, the stream is left, or this process has stood still.

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser.errors import InputError
-from edge_ser.stream.capture.counters import CaptureCounters
+from edge_ser.stream.capture.fed_source import FedSource
 from edge_ser.stream.capture.intake import Intake
 from edge_ser.stream.capture.pcm import PcmDecoder
 from edge_ser.stream.options import PcmInput
@@ -30,7 +30,7 @@ WAIT_SECONDS = 0.5
 """For room in the buffer, before asking whether the stream is over."""
 
 
-class PcmPipe:
+class PcmPipe(FedSource):
     """A `Source` that reads a file descriptor to its end.
 
     Args:
@@ -52,23 +52,13 @@ class PcmPipe:
                 "raw samples are expected on standard input, which is a terminal",
                 "pipe them in: arecord -t raw -f S16_LE -r 16000 | edge-ser stream --pcm",
             )
+        super().__init__(Intake(samples.rate))
         self.live = live
         self._samples = samples
         self._descriptor = descriptor
-        self._intake = Intake(samples.rate)
         self._closing = threading.Event()
         self._wake_reading, self._wake_writing = os.pipe()
         self._thread = threading.Thread(target=self._run, name="pipe", daemon=True)
-
-    @property
-    def rate(self) -> float:
-        """As the user said."""
-        return self._samples.rate
-
-    @property
-    def counters(self) -> CaptureCounters:
-        """See `CaptureCounters`."""
-        return self._intake.counters
 
     def __enter__(self) -> Self:
         self._intake.begin(self._samples.rate)
@@ -87,29 +77,21 @@ class PcmPipe:
         os.close(self._wake_writing)
         os.close(self._wake_reading)
 
-    def read(self) -> NDArray[np.float32] | None:
-        """Audio since the last call, a second at most; see `Source.read`."""
-        return self._intake.read()
-
     def _run(self) -> None:
         """The reading thread."""
         decoder = PcmDecoder(self._samples, self.counters)
-        failure: InputError | None = None
-        try:
+        with self._feeding("reading"):
             while not self._closing.is_set() and (data := self._next_bytes()):
                 self._hand_over(decoder.feed(data))
             decoder.finish()
-        except OSError as error:
-            failure = InputError(f"standard input cannot be read: {error.strerror}")
-        finally:
-            self._intake.close(failure)
 
     def _next_bytes(self) -> bytes:
         """Waits for bytes; empty at the end of the pipe or of the stream."""
-        ready, _, _ = select.select([self._descriptor, self._wake_reading], [], [])
-        if self._wake_reading in ready:
-            return b""
-        return os.read(self._descriptor, MOST_BYTES)
+        try:
+            ready, _, _ = select.select([self._descriptor, self._wake_reading], [], [])
+            return b"" if self._wake_reading in ready else os.read(self._descriptor, MOST_BYTES)
+        except OSError as error:
+            raise InputError(f"{self.label} cannot be read: {error.strerror}") from error
 
     def _hand_over(self, frames: NDArray[np.float32]) -> None:
         if not self.live:

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ser.errors import AudioDeviceError, EnvironmentMissing, InputError
-from edge_ser.stream.capture.counters import CaptureCounters
+from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.stream.capture.fed_source import FedSource
 from edge_ser.stream.capture.hello import Hello, read_hello
 from edge_ser.stream.capture.intake import Intake
 from edge_ser.stream.capture.pcm import PcmDecoder
@@ -68,7 +68,7 @@ MOST_REASON = 123
 """Bytes that a close frame holds beside the code."""
 
 
-class WebSocketSource:
+class WebSocketSource(FedSource):
     """A `Source` that is a WebSocket server.
 
     Args:
@@ -91,11 +91,11 @@ class WebSocketSource:
                 f"audio over a WebSocket needs websockets: {error}",
                 "pip install 'edge-ser[outputs]'",
             ) from error
+        super().__init__(Intake(samples.rate))
         self._host, self.port = split_address(address)
         check_binding(self._host, token, "--websocket")
         self._samples = samples
         self._token = token
-        self._intake = Intake(samples.rate)
         self._page = load_sender_page()
         self._connections = 0
         self._sending = False
@@ -108,21 +108,6 @@ class WebSocketSource:
     def label(self) -> str:
         """Kind and address."""
         return f"WebSocket on {join_address(self._host, self.port)}"
-
-    @property
-    def rate(self) -> float:
-        """Of the newest sender; as the user said until one has come."""
-        return self._intake.rate
-
-    @property
-    def connected(self) -> bool:
-        """Whether a sender sends."""
-        return self._intake.connected
-
-    @property
-    def counters(self) -> CaptureCounters:
-        """See `CaptureCounters`."""
-        return self._intake.counters
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -147,24 +132,15 @@ class WebSocketSource:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
-    def read(self) -> NDArray[np.float32] | None:
-        """Audio since the last call, a second at most; see `Source.read`."""
-        return self._intake.read()
-
     def _run(self) -> None:
         """The server's thread."""
-        failure: AudioDeviceError | None = None
-        try:
-            asyncio.run(self._serve())
-        except Exception as error:
-            if not self._started.done():
+        with self._feeding("the server"):
+            try:
+                asyncio.run(self._serve())
+            except Exception as error:
+                if self._started.done():
+                    raise
                 self._started.set_exception(error)
-                return
-            # A thread that died without a word would leave a stream that waits for ever.
-            failure = AudioDeviceError(f"{self.label}: the server failed: {error}")
-            raise
-        finally:
-            self._intake.close(failure)
 
     async def _serve(self) -> None:
         from websockets.asyncio.server import serve
