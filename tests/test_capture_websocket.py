@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +25,12 @@ from websockets.sync.client import ClientConnection, connect
 from edge_ser.errors import AudioDeviceError, EnvironmentMissing, InputError
 from edge_ser.stream.capture import open_source, websocket
 from edge_ser.stream.capture.hello import read_hello
-from edge_ser.stream.capture.websocket import MOST_BYTES, MOST_CONNECTIONS, WebSocketSource
+from edge_ser.stream.capture.websocket import (
+    MOST_BYTES,
+    MOST_CONNECTIONS,
+    MOST_SOCKETS,
+    WebSocketSource,
+)
 from edge_ser.stream.options import InputOptions, PcmInput
 
 TOKEN = "a token that nobody guesses"
@@ -270,6 +275,17 @@ def test_messages_and_connections_are_limited() -> None:
             with pytest.raises(InvalidStatus) as refusal, sender(source):
                 pass
             assert refusal.value.response.status_code == 503
+
+
+def test_connections_that_say_nothing_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "HELLO_SECONDS", 10 * LIMIT_SECONDS)
+    with listening() as source, ExitStack() as idle:
+        address = ("127.0.0.1", source.port)
+        for _ in range(MOST_SOCKETS):
+            idle.enter_context(socket.create_connection(address))
+        late = idle.enter_context(socket.create_connection(address, timeout=LIMIT_SECONDS))
+        with suppress(ConnectionResetError):
+            assert late.recv(1) == b""
 
 
 def test_text_among_the_samples_is_counted_and_ignored() -> None:

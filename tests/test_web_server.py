@@ -40,9 +40,10 @@ from edge_ser.stream.options import WebOptions
 from edge_ser.stream.web.access import MAKE_TOKEN
 from edge_ser.stream.web.answers import SECURITY_HEADERS, load_page
 from edge_ser.stream.web.audience import MOST_CLIENTS, WAITING_MESSAGES
+from edge_ser.stream.web.bounded_connection import LARGEST_HEAD
 from edge_ser.stream.web.live_state import HISTORY_SECONDS, LONGEST_HISTORY
 from edge_ser.stream.web.page_sink import WebPage
-from edge_ser.stream.web.server import LARGEST_HEAD, MOST_CONNECTIONS
+from edge_ser.stream.web.server import MOST_CONNECTIONS
 
 # Options
 

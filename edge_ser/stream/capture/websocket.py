@@ -39,6 +39,7 @@ from edge_ser.stream.web.access import (
     split_address,
     token_matches,
 )
+from edge_ser.stream.web.bounded_connection import bounded_connection
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -59,6 +60,9 @@ MOST_WAITING = 4
 
 MOST_CONNECTIONS = 8
 """At once, those that are being refused among them."""
+
+MOST_SOCKETS = 64
+"""At once, those that have said nothing yet among them."""
 
 POLICY_VIOLATION = 1008
 TRY_AGAIN_LATER = 1013
@@ -155,6 +159,7 @@ class WebSocketSource(FedSource):
             self.port,
             process_request=self._admit,
             compression=None,
+            create_connection=bounded_connection(MOST_SOCKETS),
             max_size=MOST_BYTES,
             max_queue=MOST_WAITING,
             ping_interval=PING_SECONDS,

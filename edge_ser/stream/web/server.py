@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from edge_ser.errors import EnvironmentMissing
 from edge_ser.stream.web.answers import Answer, PageFiles, sentence
 from edge_ser.stream.web.audience import Audience
+from edge_ser.stream.web.bounded_connection import bounded_connection
 from edge_ser.stream.web.gate import Gate
 from edge_ser.stream.web.metrics import Traffic
 
@@ -28,11 +29,8 @@ if TYPE_CHECKING:
 
 SOCKET_PATH = "/ws"
 
-LARGEST_HEAD = 16_384
-"""Bytes of a request before its empty line; more is cut off."""
-
 MOST_CONNECTIONS = 64
-"""Open at once, of any kind: further ones are closed unheard, so that descriptors last."""
+"""Open at once, of any kind."""
 
 OPENING_SECONDS = 10.0
 """A request must be there by then, and its answer taken."""
@@ -153,7 +151,7 @@ class WebServer:
             max_size=_LARGEST_MESSAGE,
             max_queue=1,
             logger=_quiet_log,
-            create_connection=_bounded_connection(),
+            create_connection=bounded_connection(MOST_CONNECTIONS),
         )
 
     def _process(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -229,29 +227,6 @@ def _response(answer: Answer, head: bool) -> Response:
     status = HTTPStatus(answer.status)
     body = b"" if head else answer.body
     return Response(status.value, status.phrase, Headers(answer.headers()), body)
-
-
-def _bounded_connection() -> type[ServerConnection]:
-    """A connection that is cut off when there are too many, or its request is too long."""
-    from websockets.asyncio.server import ServerConnection
-
-    class BoundedConnection(ServerConnection):
-        _head = 0
-
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            super().connection_made(transport)
-            if len(self.server.handler_tasks) > MOST_CONNECTIONS:
-                self.transport.abort()
-
-        def data_received(self, data: bytes) -> None:
-            if self.request is None:
-                self._head += len(data)
-                if self._head > LARGEST_HEAD:
-                    self.transport.abort()
-                    return
-            super().data_received(data)
-
-    return BoundedConnection
 
 
 async def _close(servers: Sequence[Any]) -> None:
