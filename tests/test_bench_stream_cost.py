@@ -9,14 +9,8 @@ from pathlib import Path
 import pytest
 
 from edge_ser.bench.machine import Machine
-from edge_ser.bench.stream_cost import (
-    GOAL,
-    StreamCost,
-    StreamCosts,
-    as_markdown,
-    as_text,
-    measure_stream_cost,
-)
+from edge_ser.bench.stream_cost import GOAL, StreamCost, StreamCosts, measure_stream_cost
+from edge_ser.bench.stream_cost_report import as_markdown, as_text
 from edge_ser.bundle import open_bundle
 from edge_ser.cli import main
 from edge_ser.errors import InputError
@@ -81,6 +75,13 @@ def test_everything_measured_is_said() -> None:
         assert "met" in said and "not judged" in said and "tflite-runtime: not installed" in said
         assert "window 5 s, hop 0.25 s" in said and "a processor" in said
     assert "Written by `edge-ser bench --streaming`" in page
+
+
+def test_a_busy_machine_is_said() -> None:
+    busy = dataclasses.replace(REPORT, machine=dataclasses.replace(REPORT.machine, load=1.5))
+    assert "busy" not in as_text(REPORT)
+    for said in (as_text(busy), as_markdown(busy, "edge-ser bench --streaming")):
+        assert "the machine was busy (load 1.5 on 2 cores)" in said
 
 
 def test_the_command_writes_figures_and_a_page(

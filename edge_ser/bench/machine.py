@@ -31,6 +31,21 @@ class Machine:
         """Whether other work was likely to disturb the times."""
         return self.load > 0.5 * self.cores
 
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+        return f"{self.processor}, {self.cores} cores, {self.system}, Python {self.python}"
+
+    @property
+    def caveats(self) -> list[str]:
+        """What a reader of its times must know, in sentences; empty if nothing disturbed them."""
+        if not self.busy:
+            return []
+        return [
+            f"the machine was busy (load {self.load:.1f} on {self.cores} cores): times are high, "
+            "ratios hold better"
+        ]
+
 
 def describe_machine() -> Machine:
     """This machine, now."""

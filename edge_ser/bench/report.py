@@ -188,21 +188,15 @@ def _memory_section(report: BenchReport) -> list[str]:
 
 
 def _context(report: BenchReport) -> list[str]:
-    machine = report.machine
     versions = sorted({f"{c.engine} {c.version}" for c in report.candidates})
-    lines = [
-        f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}",
+    return [
+        report.machine.words,
         f"{', '.join(versions)}; threads: {report.threads}",
         f"bundle SHA-256 {report.bundle_sha256}",
         f"{report.parameters:,} parameters, {report.macs_per_5s / 1e6:.1f} MMAC per 5 s "
         "(counted on the model)",
+        *report.machine.caveats,
     ]
-    if machine.busy:
-        lines.append(
-            f"the machine was busy (load {machine.load:.1f} on {machine.cores} cores): times are "
-            "high, ratios hold better"
-        )
-    return lines
 
 
 def _latency_table(report: BenchReport) -> list[list[str]]:

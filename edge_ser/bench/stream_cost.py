@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -252,11 +252,10 @@ def _round(contest: _Contest, sound: _Sound, kept: bool) -> None:
 
 @contextmanager
 def _timed(times: list[float], kept: bool) -> Iterator[None]:
-    clock: Callable[[], float] = time.process_time
-    begun = clock()
+    begun = time.process_time()
     yield
     if kept:
-        times.append(clock() - begun)
+        times.append(time.process_time() - begun)
 
 
 def _costs(contest: _Contest) -> Iterator[StreamCost]:
@@ -275,81 +274,3 @@ def _costs(contest: _Contest) -> Iterator[StreamCost]:
             lowest=float(np.percentile(ratios, 10)),
             judged=artefact == default_artefact(engine.name),
         )
-
-
-def as_text(report: StreamCosts) -> str:
-    """For a terminal."""
-    lines = [
-        f"streaming, window {report.window_seconds:g} s, hop {report.hop_seconds:g} s: processor "
-        "time per second of audio",
-        *(f"  {line}" for line in _context(report)),
-        "",
-    ]
-    rows = _table(report)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        lines.append("  " + "  ".join(cells).rstrip())
-    return "\n".join([*lines, *(f"  left out: {line}" for line in report.absent)])
-
-
-def as_markdown(report: StreamCosts, command: str) -> str:
-    """`docs/STREAMING_COST.md`; `command` produced it."""
-    head, *rows = _table(report)
-    return "\n".join(
-        [
-            "# What streaming costs",
-            "",
-            f"Written by `{command}`; do not edit. Processor time of all threads per second of "
-            f"audio, window {report.window_seconds:g} s, hop {report.hop_seconds:g} s, audio in "
-            f"chunks of 10 ms; medians of {report.rounds} rounds. Every round gives an engine "
-            "the same new audio, incrementally and then as whole windows. Compare the ratios, not "
-            "the times of different machines.",
-            "",
-            *(f"- {line}" for line in _context(report)),
-            "",
-            f"| {' | '.join(head)} |",
-            f"|{'---|' * len(head)}",
-            *(f"| {' | '.join(row)} |" for row in rows),
-            "",
-            *(f"- left out: {line}" for line in report.absent),
-            "",
-        ]
-    )
-
-
-def _context(report: StreamCosts) -> list[str]:
-    machine = report.machine
-    lines = [
-        f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}; "
-        f"threads: {report.threads}",
-        f"bundle SHA-256 {report.bundle_sha256}",
-    ]
-    if machine.busy:
-        lines.append(
-            f"the machine was busy (load {machine.load:.1f} on {machine.cores} cores): times are "
-            "high, ratios hold better"
-        )
-    return lines
-
-
-def _table(report: StreamCosts) -> list[list[str]]:
-    head = ["runtime", "incremental ms", "whole windows with", "ms", "ratio", "90 % above", "goal"]
-    return [head] + [
-        [
-            f"{cost.engine} {cost.version}",
-            f"{cost.incremental_ms:.2f}",
-            cost.window_artefact,
-            f"{cost.window_ms:.2f}",
-            f"{cost.ratio:.1f}x",
-            f"{cost.lowest:.1f}x",
-            _verdict(cost),
-        ]
-        for cost in report.costs
-    ]
-
-
-def _verdict(cost: StreamCost) -> str:
-    if not cost.judged:
-        return "not judged: not the engine's default"
-    return f"≥ {GOAL:g}x: {'met' if cost.met else 'MISSED'}"

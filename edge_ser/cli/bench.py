@@ -181,7 +181,8 @@ def _run_soak(args: argparse.Namespace) -> int:
 
 def _run_streaming(args: argparse.Namespace) -> int:
     """A stream both ways."""
-    from edge_ser.bench.stream_cost import as_markdown, as_text, measure_stream_cost
+    from edge_ser.bench.stream_cost import measure_stream_cost
+    from edge_ser.bench.stream_cost_report import as_markdown, as_text
     from edge_ser.bundle import open_bundle
     from edge_ser.models import shipped
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--confirm", type=Path, metavar="DIR", help="speech that is judged once, never fitted to"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("confidence.json"), metavar="FILE",
+        "--out",
+        type=Path,
+        default=Path("confidence.json"),
+        metavar="FILE",
         help="the parameters (%(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument("--report", type=Path, metavar="DIR", help="for tables, pictures and JSON")
     parser.add_argument(
         "--teacher", default="default", help="'default' or a teacher's .safetensors"
@@ -60,8 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fit, write, say."""
-    import sys
-
     from edge_ser.confidence import recipe, report
 
     def say(line: str) -> None:
