@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_ser.errors import InputError
-from edge_ser.stream.web.access import (
+from edge_ser.stream.access import (
     MAKE_TOKEN,
     bearer_token,
     check_binding,

@@ -36,8 +36,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from edge_ser.cli import main
 from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.stream.access import MAKE_TOKEN
 from edge_ser.stream.options import WebOptions
-from edge_ser.stream.web.access import MAKE_TOKEN
 from edge_ser.stream.web.answers import SECURITY_HEADERS, load_page
 from edge_ser.stream.web.audience import MOST_CLIENTS, WAITING_MESSAGES
 from edge_ser.stream.web.bounded_connection import LARGEST_HEAD

@@ -21,7 +21,7 @@ import numpy as np
 from playwright.sync_api import Browser, expect, sync_playwright
 from web_fixtures import wait_until
 
-from edge_ser.stream.web.access import split_address
+from edge_ser.stream.access import split_address
 
 CLIPS = (
     *("03a01Nc", "03a02Nc", "03a04Nc", "03a05Nd", "03a02Wb", "03a04Wc", "03a01Wa", "03a05Wa"),

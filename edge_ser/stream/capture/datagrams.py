@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from edge_ser.errors import InputError
+from edge_ser.stream.access import join_address, split_address
 from edge_ser.stream.capture.fed_source import FedSource
 from edge_ser.stream.capture.intake import Intake
 from edge_ser.stream.capture.silence import PAUSE_SECONDS, SILENT_PAUSES
-from edge_ser.stream.web.access import join_address, split_address
 
 LARGEST_DATAGRAM = 65_536
 SOCKET_BUFFER = 1 << 20

@@ -65,11 +65,11 @@ def _microphone(options: InputOptions) -> Source:
 
 
 def _rtp(options: InputOptions, address: str) -> Source:
+    from edge_ser.stream.access import is_loopback, split_address
     from edge_ser.stream.capture.datagrams import DatagramSource
     from edge_ser.stream.capture.intake import Intake
     from edge_ser.stream.capture.rtp import RtpReceiver
     from edge_ser.stream.capture.srtp import MAKE_KEY, unprotect_with
-    from edge_ser.stream.web.access import is_loopback, split_address
 
     host, _ = split_address(address)
     if options.key_file is None and not is_loopback(host):
@@ -84,10 +84,10 @@ def _rtp(options: InputOptions, address: str) -> Source:
 
 
 def _udp(options: InputOptions, address: str) -> Source:
+    from edge_ser.stream.access import is_loopback, split_address
     from edge_ser.stream.capture.datagrams import DatagramSource
     from edge_ser.stream.capture.intake import Intake
     from edge_ser.stream.capture.udp import UdpReceiver
-    from edge_ser.stream.web.access import is_loopback, split_address
 
     host, _ = split_address(address)
     if not is_loopback(host):
@@ -100,8 +100,8 @@ def _udp(options: InputOptions, address: str) -> Source:
 
 
 def _websocket(options: InputOptions, address: str) -> Source:
+    from edge_ser.stream.access import read_secret
     from edge_ser.stream.capture.websocket import WebSocketSource
-    from edge_ser.stream.web.access import read_secret
 
     token = None if options.key_file is None else read_secret(options.key_file)
     return WebSocketSource(address, options.samples, token)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_ser.errors import EnvironmentMissing, InputError
-from edge_ser.stream.web.access import read_secret
+from edge_ser.stream.access import read_secret
 
 KEY_BYTES = 30
 """16 of the master key, 14 of the salt."""

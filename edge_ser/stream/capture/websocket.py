@@ -23,14 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser.errors import EnvironmentMissing, InputError
-from edge_ser.stream.capture.fed_source import FedSource
-from edge_ser.stream.capture.hello import Hello, read_hello
-from edge_ser.stream.capture.intake import Intake
-from edge_ser.stream.capture.pcm import PcmDecoder
-from edge_ser.stream.capture.sender_page import load_sender_page, page_headers
-from edge_ser.stream.capture.silence import PAUSE_SECONDS, SILENT_PAUSES
-from edge_ser.stream.options import PcmInput
-from edge_ser.stream.web.access import (
+from edge_ser.stream.access import (
     bearer_token,
     check_binding,
     host_allowed,
@@ -39,6 +32,13 @@ from edge_ser.stream.web.access import (
     split_address,
     token_matches,
 )
+from edge_ser.stream.capture.fed_source import FedSource
+from edge_ser.stream.capture.hello import Hello, read_hello
+from edge_ser.stream.capture.intake import Intake
+from edge_ser.stream.capture.pcm import PcmDecoder
+from edge_ser.stream.capture.sender_page import load_sender_page, page_headers
+from edge_ser.stream.capture.silence import PAUSE_SECONDS, SILENT_PAUSES
+from edge_ser.stream.options import PcmInput
 from edge_ser.stream.web.bounded_connection import bounded_connection
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from edge_ser.errors import InputError
+from edge_ser.stream.access import SHORTEST_SECRET, check_binding, read_secret, split_address
 from edge_ser.stream.actions import actions_for
 from edge_ser.stream.meaning.rules import Rule
 from edge_ser.stream.options import InputOptions, OutputOptions, StreamOptions
-from edge_ser.stream.web.access import SHORTEST_SECRET, check_binding, read_secret, split_address
 
 Check = Callable[[], object]
 

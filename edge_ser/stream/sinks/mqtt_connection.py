@@ -16,8 +16,8 @@ import threading
 from typing import Any
 
 from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.stream.access import is_loopback, join_address, read_secret, split_address
 from edge_ser.stream.options import MqttOptions
-from edge_ser.stream.web.access import is_loopback, join_address, read_secret, split_address
 
 PORT, TLS_PORT = 1883, 8883
 KEEPALIVE_SECONDS = 30

@@ -12,9 +12,9 @@ from typing import Any
 
 from edge_ser import DIMENSIONS
 from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.stream.access import split_address
 from edge_ser.stream.protocols import Sink
 from edge_ser.stream.reading import Event, Reading, Summary
-from edge_ser.stream.web.access import split_address
 
 PREFIX = "/edge-ser"
 

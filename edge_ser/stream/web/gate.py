@@ -14,7 +14,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from edge_ser.stream.web.access import (
+from edge_ser.stream.access import (
     bearer_token,
     check_origins,
     host_allowed,

@@ -10,7 +10,7 @@ import errno
 import socket
 
 from edge_ser.errors import InputError
-from edge_ser.stream.web.access import check_binding, join_address
+from edge_ser.stream.access import check_binding, join_address
 
 _HINTS = {
     errno.EADDRINUSE: "another program (or another edge-ser) listens there: name another port",

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 
+from edge_ser.stream.access import read_secret, split_address
 from edge_ser.stream.options import WebOptions
 from edge_ser.stream.protocols import Sink
 from edge_ser.stream.reading import Event, Meter, Reading, StreamInfo, Summary
-from edge_ser.stream.web.access import read_secret, split_address
 from edge_ser.stream.web.answers import Answer, json_answer, load_page
 from edge_ser.stream.web.gate import Gate
 from edge_ser.stream.web.health import health_fields
