@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_ser.stream.capture.level import FLOOR_DBFS
+from edge_ser.stream.meaning.track import SPEECH
 from edge_ser.stream.reading import Delivery, Event, Meter, Reading, StreamInfo, lost
 from edge_ser.stream.sinks.bars import bar, meter_position
 from edge_ser.stream.sinks.terminal_line import Line, plain
 
 LOUD_DBFS = -3.0
 """Peaks above this are shown as a warning: the microphone is close to clipping."""
-
-_VOICE = 0.5
-"""Probability of speech from which the newest frame counts as a voice."""
 
 
 def level_line(meter: Meter | None, room: int, unicode: bool) -> Line:
@@ -44,7 +42,7 @@ def level_line(meter: Meter | None, room: int, unicode: bool) -> Line:
 def _voice(meter: Meter) -> Line:
     if meter.speech is None:
         return []
-    return [("  voice", "live")] if meter.speech >= _VOICE else [("  -----", "dim")]
+    return [("  voice", "live")] if meter.speech >= SPEECH else [("  -----", "dim")]
 
 
 def sinks_line(meter: Meter | None, unicode: bool) -> Line:

@@ -125,7 +125,9 @@ function release(run) {
 async function keepScreenOn() {
   const run = sending;
   try {
-    run.screen = await navigator.wakeLock?.request("screen"); // a phone that sleeps is deaf
+    const screen = await navigator.wakeLock?.request("screen"); // a phone that sleeps is deaf
+    if (sending === run) run.screen = screen;
+    else screen?.release(); // stopped meanwhile
   } catch {
     // Not permitted, or no such thing: the user has to keep it on.
   }
