@@ -310,6 +310,15 @@ def test_half_an_hour_of_everything(
 
 
 @pytest.mark.slow
+def test_four_hours_with_voice_activity(exported_bundle: Path) -> None:
+    """All that a stream runs by default: three hours after the warm-up, every gate."""
+    with open_bundle(exported_bundle) as bundle:
+        soak = run_soak(bundle, SoakOptions(hours=4.0), progress=False)
+    assert soak.met, as_text(soak)
+    assert soak.counts.given == 4 * 3_600 * SAMPLE_RATE
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(2_700)
 def test_a_day(exported_bundle: Path) -> None:
     """24 h of audio through the analyser, the rules and every sink that needs no broker.

@@ -72,7 +72,7 @@ def picture(browser: Browser, seconds: float, out: Path, phone: bool, dark: bool
     page.goto(f"http://{ADDRESS}/")
     page.wait_for_function(AUDIO_REACHES, arg=seconds - TAIL_SECONDS, timeout=2000 * seconds)
     expect(page.locator("#state")).to_have_attribute("data-state", "speech", timeout=10_000)
-    page.screenshot(path=out)
+    page.screenshot(path=out, full_page=True)
 
 
 def _listens() -> bool:

@@ -24,9 +24,12 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify": ("edge_ser.cli.verify", "check a bundle's integrity and golden vectors"),
     "drift": ("edge_ser.cli.drift", "accuracy drift: teacher -> float -> int8, HTML + JSON"),
     "confidence": ("edge_ser.cli.confidence", "fit how far a stream's readings can be trusted"),
-    "stream": ("edge_ser.cli.stream", "live arousal, dominance, valence from a microphone or file"),
+    "stream": (
+        "edge_ser.cli.stream",
+        "live arousal, dominance, valence from a microphone, file or network",
+    ),
     "bench": ("edge_ser.cli.bench", "speed, memory and size of a bundle's engines"),
-    "device-test": ("edge_ser.cli.device_test", "run a bundle on an emulated device"),
+    "device-test": ("edge_ser.cli.device_test", "run a bundle on emulated and real devices"),
     "doctor": ("edge_ser.cli.doctor", "what is installed, what works, what to do about the rest"),
 }
 """verb -> (module, one-line summary); the order is the order of the help."""
