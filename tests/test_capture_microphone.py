@@ -520,8 +520,10 @@ def test_a_device_that_cannot_even_close_does_not_hide_the_reason(
     def fail(_: object) -> None:
         raise PortAudioError("gone", -9988)
 
-    with microphone(fake_portaudio):
+    with microphone(fake_portaudio, patience=QUICK, reconnect=False) as source:
         monkeypatch.setattr(type(fake_portaudio.streams[0]), "close", fail)
+        with pytest.raises(AudioDeviceError, match="stopped delivering"):
+            wait_until(lambda: source.read() is None)
 
 
 def fail_to_import_sounddevice(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
