@@ -26,7 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "confidence": ("edge_ser.cli.confidence", "fit how far a stream's readings can be trusted"),
     "stream": (
         "edge_ser.cli.stream",
-        "live arousal, dominance, valence from a microphone, file or network",
+        "live arousal, dominance, valence from microphone, file, network",
     ),
     "bench": ("edge_ser.cli.bench", "speed, memory and size of a bundle's engines"),
     "device-test": ("edge_ser.cli.device_test", "run a bundle on emulated and real devices"),

@@ -35,12 +35,12 @@ def risk_coverage(judged: Sequence[tuple[str, dict[str, Any]]], path: Path) -> N
         figure, panels = _panels("share of readings kept", "mean absolute error")
         for axes, dimension in zip(panels, DIMENSIONS, strict=True):
             own = judged[0][1]["dimensions"][dimension]
-            axes.axhline(own["mae"], color="grey", linestyle=":", label="chance (held out)")
+            axes.axhline(own["mae"], color="grey", linestyle=":", label="chance")
             axes.plot(
                 *_points(own["risk_oracle"]),
                 color="grey",
                 linestyle="--",
-                label="oracle (held out)",
+                label="oracle",
             )
             for (legend, result), colour in zip(judged, _COLOURS, strict=False):
                 points = _points(result["dimensions"][dimension]["risk"])
