@@ -279,7 +279,7 @@ def test_brokers_are_named_with_or_without_a_port(
 ) -> None:
     parser = argparse.ArgumentParser()
     stream_cli.add_arguments(parser)
-    assert stream_cli._nested(vars(parser.parse_args(["--mic", *words])))["output"] == {
+    assert stream_cli._nested(vars(parser.parse_args(["--mic", *words])), {})["output"] == {
         "mqtt": expected
     }
 
@@ -288,10 +288,30 @@ def test_rate_and_channels_belong_to_the_source() -> None:
     parser = argparse.ArgumentParser()
     stream_cli.add_arguments(parser)
     words = ["--rate", "44100", "--channels", "2"]
-    mic = stream_cli._nested(vars(parser.parse_args(["--mic", *words])))
-    pcm = stream_cli._nested(vars(parser.parse_args(["--pcm", *words])))
-    assert mic == {"input": {"mic": True, "rate": 44_100, "channels": 2}}
-    assert pcm == {"input": {"pcm": True, "samples": {"rate": 44_100, "channels": 2}}}
+    wanted = {"rate": 44_100, "channels": 2}
+
+    def nested(*source: str, **config: Any) -> Any:
+        return stream_cli._nested(vars(parser.parse_args([*source, *words])), {"input": config})
+
+    assert nested("--mic") == {"input": {"mic": True, **wanted}}
+    assert nested("--pcm") == {"input": {"pcm": True, "samples": wanted}}
+    for network in ("rtp", "udp", "websocket"):
+        given = {network: "localhost:1", "samples": wanted}
+        assert nested(f"--{network}", "localhost:1") == {"input": given}
+    # Without a source on the command line the configuration's counts.
+    assert nested(udp="localhost:1") == {"input": {"samples": wanted}}
+    assert nested(mic=True) == {"input": wanted}
+    assert nested("--mic", pcm=True) == {"input": {"mic": True, **wanted}}
+
+
+@pytest.mark.parametrize(
+    "words", ["--mic --rate inf", "--mic --rate nan", "--pcm --rate inf", "--pcm --rate 44100.5"]
+)
+def test_a_rate_that_is_none_is_refused_in_words(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stream", *words.split(), "--check-config"]) == 2
+    assert "rate" in capsys.readouterr().err
 
 
 def test_streaming_imports_no_training_library(speech: Path, exported_bundle: Path) -> None:
