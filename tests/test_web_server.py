@@ -39,7 +39,7 @@ from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.stream.access import MAKE_TOKEN
 from edge_ser.stream.options import WebOptions
 from edge_ser.stream.web.answers import SECURITY_HEADERS, load_page
-from edge_ser.stream.web.audience import MOST_CLIENTS, WAITING_MESSAGES
+from edge_ser.stream.web.audience import MOST_CLIENTS, WAITING_MESSAGES, Audience
 from edge_ser.stream.web.bounded_connection import LARGEST_HEAD
 from edge_ser.stream.web.live_state import HISTORY_SECONDS, LONGEST_HISTORY
 from edge_ser.stream.web.page_sink import WebPage
@@ -593,3 +593,18 @@ def test_a_page_that_never_started_can_finish() -> None:
     page = WebPage(WebOptions(listen="127.0.0.1:0"))
     page.finish(SUMMARY)
     WebPage(WebOptions(listen=f"127.0.0.1:{page.port}")).finish(SUMMARY)
+
+
+def test_a_server_that_fails_while_the_stream_runs_is_the_sinks_trouble(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(Audience, "farewell", fail)
+    with served() as page:
+        page.meter(web_meter())
+        assert page.trouble == ""
+        page._server.stop("")
+        page.meter(web_meter())
+        assert page.trouble == "the web server has failed: a fault of ours"

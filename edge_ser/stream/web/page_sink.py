@@ -82,6 +82,7 @@ class WebPage(Sink):
 
     def meter(self, meter: Meter) -> None:
         """Send the state to those who watch."""
+        self.trouble = self._server.trouble
         self._state.meter(meter)
         if self._traffic.clients:
             self._server.publish_meter(meter_message(meter, self._state.snapshot()))

@@ -61,6 +61,9 @@ class WebServer:
 
     Raises:
         EnvironmentMissing: websockets is not installed.
+
+    Attributes:
+        trouble: why nobody is answered any more; "" while it works.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class WebServer:
         _need_websockets()
         self._sockets: Sequence[socket.socket] = ()
         self._farewell = ""
+        self.trouble = ""
         self._gate = gate
         self._page = page
         self._data = data
@@ -123,7 +127,8 @@ class WebServer:
             asyncio.run(self._serve())
         except BaseException as error:
             if self._ready.is_set():
-                _quiet_log.error("the web server has failed: %s", error)
+                self.trouble = f"the web server has failed: {error}"
+                _quiet_log.error(self.trouble)
             self._failure = error
         finally:
             self._ready.set()
