@@ -300,6 +300,34 @@ def test_a_webhook_posts_the_event_as_json(receiver: Receiver) -> None:
     assert json.loads(body)["name"] == "excited"
 
 
+def test_the_address_may_come_from_a_private_file(receiver: Receiver, tmp_path: Path) -> None:
+    file = tmp_path / "webhook.url"
+    file.write_text(receiver.url + "\n")
+    file.chmod(0o644)
+    rule = RuleOptions(RULE.when, name="excited", webhook_file=file)
+    with pytest.raises(InputError, match="by other users") as refused:
+        actions_for([rule])
+    assert "secret" not in str(refused.value) and "chmod 600" in refused.value.hint
+    file.chmod(0o600)
+    (action,) = actions_for([rule])
+    action.event(BEGUN)
+    assert [path for path, _, _ in receiver.got] == ["/hook/secret?x=1"]
+
+
+def test_a_file_without_an_address_is_refused_without_quoting_it(tmp_path: Path) -> None:
+    file = tmp_path / "webhook.url"
+    file.write_text("ftp://secret\n")
+    file.chmod(0o600)
+    with pytest.raises(InputError, match="http or https") as refused:
+        actions_for([RuleOptions("speech > 0.5", webhook_file=file)])
+    assert "secret" not in f"{refused.value}{refused.value.hint}"
+
+
+def test_a_rule_has_one_webhook() -> None:
+    with pytest.raises(InputError, match="has a webhook and a file"):
+        RuleOptions("speech > 0.5", webhook="http://h/", webhook_file=Path("f"))
+
+
 def test_a_failure_that_may_pass_is_tried_again(receiver: Receiver) -> None:
     pauses: list[float] = []
     receiver.statuses = [503, 500]

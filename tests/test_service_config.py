@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import string
 import sys
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_ser.cli import main
+from edge_ser.cli import stream as stream_cli
 from edge_ser.errors import InputError
 from edge_ser.stream.durations import UNITS, parse_duration
 from edge_ser.stream.options import MqttOptions, RuleOptions, StreamOptions
@@ -126,6 +128,17 @@ def test_the_command_line_wins_key_by_key(folder: Path) -> None:
     assert found.output.csv is not None
     assert found.rules == (RuleOptions("speech > 0.5", name="talk"),)
     assert (found.log.format, found.log.level) == ("json", "debug")
+
+
+def test_actions_belong_to_the_rule_before_them() -> None:
+    parser = argparse.ArgumentParser()
+    stream_cli.add_arguments(parser)
+    words = ["--on", "speech > 0.5", "--on", "level > -20", "--webhook-file", "url", "--name", "a"]
+    nested = stream_cli._nested(vars(parser.parse_args(["--mic", *words])), {})
+    assert merged({}, nested).rules == (
+        RuleOptions("speech > 0.5"),
+        RuleOptions("level > -20", name="a", webhook_file=Path("url")),
+    )
 
 
 def test_a_source_on_the_command_line_replaces_the_files(folder: Path) -> None:

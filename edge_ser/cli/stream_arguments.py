@@ -186,7 +186,7 @@ def _add_meaning(group: Any) -> None:
 
 
 class _Rule(argparse.Action):
-    """`--on` begins a rule; `--exec`, `--webhook`, `--name` belong to the rule before them."""
+    """`--on` begins a rule; `--exec`, `--webhook` and so on belong to the rule before them."""
 
     def __call__(
         self,
@@ -201,7 +201,8 @@ class _Rule(argparse.Action):
         elif not rules:
             parser.error(f"{option_string} belongs behind the --on that sets it off")
         else:
-            rules[-1] = {**rules[-1], str(option_string).lstrip("-"): values}
+            key = str(option_string).lstrip("-").replace("-", "_")
+            rules[-1] = {**rules[-1], key: values}
         namespace.rules = rules
 
 
@@ -210,6 +211,7 @@ def _add_rules(group: Any) -> None:
         ("--on", "RULE", 'e.g. "arousal > 0.65 for 3s"; may be repeated'),
         ("--exec", "COMMAND", "run this, without a shell, at the events of the --on before it"),
         ("--webhook", "URL", "POST them there as JSON"),
+        ("--webhook-file", "FILE", "holds the URL, where that is a secret; readable by you only"),
         ("--name", "NAME", "call them so"),
     ):
         group.add_argument(option, dest="rules", action=_Rule, metavar=metavar, help=text)

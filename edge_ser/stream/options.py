@@ -158,12 +158,20 @@ class RuleOptions:
         name: short, for messages; None: the rule itself.
         exec: a program and its arguments, started without a shell.
         webhook: an http(s) URL that gets the event as JSON.
+        webhook_file: holds that URL, where it is a secret; a private file, see `read_secret`.
     """
 
     when: str
     name: str | None = None
     exec: str | None = None
     webhook: str | None = None
+    webhook_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.webhook is not None and self.webhook_file is not None:
+            raise InputError(
+                f"the rule {self.when!r} has a webhook and a file that holds one", "leave one out"
+            )
 
 
 @dataclass(frozen=True)

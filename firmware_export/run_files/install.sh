@@ -256,7 +256,7 @@ start_service() { # start_service SYSTEMCTL... ; its words name the journal
   "$@" daemon-reload || fail 5 "no systemd answers here, so the service was not started."
   "$@" enable edge-ser.service
   "$@" restart edge-ser.service ||
-    fail 5 "the service does not start; $journal says why. It is tried again and again."
+    fail 5 "the service does not start; $journal says why."
   echo "The service runs, configured by $config"
   echo "What it says: $journal"
   echo "Its page on this computer, unless you changed that: http://127.0.0.1:8765"

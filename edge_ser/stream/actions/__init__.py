@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edge_ser.errors import InputError
+from edge_ser.stream.access import read_secret
 from edge_ser.stream.meaning.rules import check_names
 from edge_ser.stream.options import RuleOptions
 from edge_ser.stream.protocols import Sink
@@ -18,7 +20,7 @@ def actions_for(rules: Sequence[RuleOptions]) -> list[Sink]:
     """The actions of all rules.
 
     Raises:
-        InputError: a command or an URL cannot be used, or two rules have the same name.
+        InputError: a command, a URL or its file cannot be used, or two rules have the same name.
     """
     check_names(rules)
     actions: list[Sink] = []
@@ -27,8 +29,21 @@ def actions_for(rules: Sequence[RuleOptions]) -> list[Sink]:
             from edge_ser.stream.actions.exec import Exec
 
             actions.append(Exec(rule, rule.exec, number))
-        if rule.webhook is not None:
+        url = _webhook_of(rule)
+        if url is not None:
             from edge_ser.stream.actions.webhook import Webhook
 
-            actions.append(Webhook(rule, rule.webhook, number))
+            actions.append(Webhook(rule, url, number))
     return actions
+
+
+def _webhook_of(rule: RuleOptions) -> str | None:
+    if rule.webhook_file is None:
+        return rule.webhook
+    try:
+        # An address is as long as its server made it: `Webhook` says what is wrong with one.
+        return read_secret(rule.webhook_file, shortest=1)
+    except InputError as error:
+        # Not its own hint, which is how to make a token.
+        hint = "it holds one line, the webhook's URL, and you alone may read it: chmod 600"
+        raise InputError(str(error), hint) from error
