@@ -105,8 +105,8 @@ class Session:
             info = replace(self._info, source_rate=source.rate)
             for outbox in self._outboxes:
                 outbox.start(info)
-            self._started()
             try:
+                self._started()
                 ended = self._pump()
                 self._deliver(self._analyser.finish())
             finally:
