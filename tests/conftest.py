@@ -23,6 +23,7 @@ pytest_plugins = [
     for name in (
         "bundle_fixtures",
         "stream_fixtures",
+        "mqtt_broker",
         "training_fixtures",
         "c_fixtures",
         "browser_fixtures",

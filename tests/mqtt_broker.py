@@ -8,11 +8,12 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from paho.mqtt import client as paho
 
 
@@ -65,6 +66,14 @@ class Broker:
         assert self.process is not None and self.process.poll() is None, "mosquitto has ended"
         with closing(socket.socket()) as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """That lets everybody in."""
+    running = Broker(tmp_path)
+    yield running
+    running.kill()
 
 
 class Observer:

@@ -19,15 +19,14 @@ from conftest import synthetic_speech
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from offline_pass import FRAME, TOLERANCE, OfflinePass, outputs_before
 
 from device_tests.observed_engine import ObservedEngine
 from edge_ser import SAMPLE_RATE
 from edge_ser.bundle import Bundle, open_bundle
 from edge_ser.errors import BundleRefused, InputError
-from edge_ser.frontend.numpy_frontend import causal_log_mel
 from edge_ser.runtime.c import to_pcm
 from edge_ser.runtime.engine import SHORTEST_SAMPLES
-from edge_ser.runtime.head import apply_head
 from edge_ser.runtime.host import BackboneEngine
 from edge_ser.runtime.incremental import Estimate, IncrementalEngine, load_incremental
 from edge_ser.runtime.incremental.c import CIncremental
@@ -42,10 +41,7 @@ GRIDS = [(5.0, 0.25), (5.0, 0.5), (1.0, 0.05), (2.0, 1.0), (0.5, 0.5)]
 ODD_GRIDS = [(2.3, 0.3), (0.7, 0.333), (1.001, 0.2501), (0.5, 2.0), (5.0, 5.0), (1.5, 1.4)]
 """No multiples of a frame, of a stride, of each other."""
 
-FRAME, STRIDE = 32, 2
-
 Audio = NDArray[np.float32]
-Outputs = tuple[NDArray[Any], NDArray[Any]]
 
 
 @pytest.fixture(scope="module")
@@ -116,28 +112,11 @@ class Seen:
         return seen
 
 
-def offline(reference: BackboneEngine, audio: Audio) -> Outputs:
-    """Values and scores of one pass over everything."""
-    rows = causal_log_mel(audio, reference.tables.frontend)
-    return reference.backbone.run(reference.backbone.stored(rows))
-
-
-def outputs_before(sample: int) -> int:
-    return -(-(sample // FRAME) // STRIDE)
-
-
-def pooled(reference: BackboneEngine, outputs: Outputs, estimate: Estimate) -> NDArray[np.float64]:
-    """A/D/V of the offline outputs in a window."""
-    part = slice(outputs_before(estimate.start), outputs_before(estimate.end))
-    pool = reference.backbone.pool(outputs[0][part], outputs[1][part])
-    return apply_head(pool.pooled(), reference.tables.head)
-
-
 def assert_exact(
-    reference: BackboneEngine, outputs: Outputs, estimates: list[Estimate], tolerance: float = 1e-5
+    offline: OfflinePass, estimates: list[Estimate], tolerance: float = TOLERANCE
 ) -> None:
     for estimate in estimates:
-        difference = estimate.values - pooled(reference, outputs, estimate)
+        difference = estimate.values - offline.window(estimate.start, estimate.end)
         assert np.abs(difference).max() <= tolerance, estimate
 
 
@@ -206,10 +185,10 @@ def test_a_stream_is_one_offline_pass(
     if samples < FRAME:
         assert not estimates and not seen.values
         return
-    outputs = offline(reference, audio)
-    assert np.array_equal(np.concatenate(seen.values), outputs[0])
-    assert np.array_equal(np.concatenate(seen.scores), outputs[1])
-    assert_exact(reference, outputs, estimates)
+    offline = OfflinePass.over(audio, reference)
+    assert np.array_equal(np.concatenate(seen.values), offline.values)
+    assert np.array_equal(np.concatenate(seen.scores), offline.scores)
+    assert_exact(offline, estimates)
     assert_grid(estimates, samples, engine)
 
 
@@ -248,7 +227,7 @@ def test_a_stream_on_c_is_one_offline_pass(
     values, scores = reference.backbone.run(np.array(watched.codes))
     assert np.array_equal(np.array(watched.values), values.reshape(len(values), -1))
     assert np.array_equal(np.array(watched.scores), scores.reshape(len(scores), -1))
-    assert_exact(reference, (values, scores), estimates)
+    assert_exact(OfflinePass(reference, values, scores), estimates)
     assert_grid(estimates, samples, engine)
 
 

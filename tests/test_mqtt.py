@@ -60,14 +60,6 @@ def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """That lets everybody in."""
-    running = Broker(tmp_path)
-    yield running
-    running.kill()
-
-
-@pytest.fixture
 def observer(broker: Broker) -> Iterator[Observer]:
     """At that broker."""
     watching = Observer(broker.port)

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pythonosc.osc_bundle import OscBundle
-from pythonosc.osc_message import OscMessage
+from osc_receiver import received
 from stream_fixtures import INFO, sample_reading
 
 from edge_ser.errors import EnvironmentMissing, InputError
@@ -258,16 +257,6 @@ def address_of(receiver: socket.socket) -> str:
     """As a user writes it."""
     host, port = receiver.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def received(receiver: socket.socket) -> tuple[float, dict[str, list[Any]]]:
-    """Time and contents of the next bundle."""
-    bundle = OscBundle(receiver.recv(65_536))
-    contents: dict[str, list[Any]] = {}
-    for message in bundle:
-        assert isinstance(message, OscMessage)
-        contents[message.address] = list(message.params)
-    return bundle.timestamp, contents
 
 
 def test_a_reading_is_one_bundle_with_its_time(receiver: socket.socket) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -19,14 +18,6 @@ pytestmark = pytest.mark.slow
 
 HOP_SAMPLES = 1_600
 FAST = ("--realtime", "--vad", "off", "--hop", "0.1", "--window", "1", "--no-confidence")
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """That lets everybody in."""
-    running = Broker(tmp_path)
-    yield running
-    running.kill()
 
 
 def positions(observer: Observer) -> list[int]:

@@ -8,7 +8,6 @@ import json
 import os
 import resource
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,19 +16,15 @@ import numpy as np
 import pytest
 from conftest import synthetic_speech
 from mqtt_broker import Broker, Observer, wait_until
+from osc_receiver import all_received
+from page_visitor import PageVisitor
 from running_stream import END_SECONDS, Figure, RunningStream, contiguous, speech_file
 from websockets.sync.client import connect
 
+from edge_ser.stream.sinks.osc import PREFIX
+
 HOP_SAMPLES = 1_600
 FAST = ("--vad", "off", "--hop", "0.1", "--window", "1", "--no-confidence")
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """That lets everybody in."""
-    running = Broker(tmp_path)
-    yield running
-    running.kill()
 
 
 def refusing_port() -> int:
@@ -46,7 +41,6 @@ def test_every_receiver_gets_every_reading(broker: Broker, tmp_path: Path) -> No
     observer = Observer(broker.port)
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as osc:
         osc.bind(("127.0.0.1", 0))
-        osc.settimeout(30)
         with RunningStream(
             *("--file", str(speech), "--realtime", *FAST),
             *("--json-file", str(objects), "--csv", str(table), "--web", "127.0.0.1:0"),
@@ -54,17 +48,22 @@ def test_every_receiver_gets_every_reading(broker: Broker, tmp_path: Path) -> No
             *("--record", str(tmp_path / "heard.wav"), "--smooth", "1s", "--baseline", "10s"),
             *("--on", "arousal > -1", "--exec", f"touch {tmp_path / 'told'}"),
         ) as stream:
+            visitor = PageVisitor(stream.page)
             stream.wait_for_readings(30)
             assert stream.health()["status"] == "ok"
             wait_until((tmp_path / "told").exists)
             stream.terminate()
-        assert osc.recv(65_536)
+        bundles = all_received(osc)
     windows = stream.total("windows")
     wait_until(lambda: len(observer.of("edge-ser/reading")) == windows)
     observer.close()
     assert windows == len(stream.readings) >= 30
     stored = [json.loads(line) for line in objects.read_text().splitlines()]
     assert stored == stream.lines
+    times = [reading["t"] for reading in stream.readings]
+    assert visitor.times() == [round(t, 3) for t in times]
+    told = [bundle[f"{PREFIX}/t"] for bundle in bundles if f"{PREFIX}/t" in bundle]
+    assert told == [[pytest.approx(t)] for t in times]
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["end_sample"]) for row in rows] == [r["end_sample"] for r in stream.readings]

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import synthetic_speech
+from offline_pass import FRAME, assert_read_as_offline
 from stream_fixtures import FakeEngine, FakePortAudio, PortAudioError
 
 from edge_ser import DIMENSIONS
@@ -22,11 +23,7 @@ from edge_ser.audio.files import read_audio
 from edge_ser.bundle import open_bundle
 from edge_ser.cli import main
 from edge_ser.cli import stream as stream_cli
-from edge_ser.frontend.numpy_frontend import causal_log_mel
 from edge_ser.runtime import load_engine
-from edge_ser.runtime.blocks import STRIDE
-from edge_ser.runtime.head import apply_head, pool_quantised
-from edge_ser.runtime.host import HostEngine, quantise
 
 COMMAND = [sys.executable, "-m", "edge_ser", "stream"]
 
@@ -184,21 +181,9 @@ def test_the_verb_equals_one_offline_pass_pooled_over_each_window(
         *("--vad", "off", "--engine", "litert"),
     )
     audio = read_audio(speech)
-    with open_bundle(exported_bundle) as bundle:
-        engine = load_engine(bundle, "litert")
-    assert isinstance(engine, HostEngine)
-    tables = engine.tables
-    rows = causal_log_mel(audio, tables.frontend)
-    outputs = engine.model.run(quantise(rows, tables.input)[None, :, :, None])
-    for reading in readings:
-        ends = (reading["start_sample"], reading["end_sample"])
-        kept = slice(*(position // tables.frontend.hop // STRIDE for position in ends))
-        numerators, weights = (outputs[name][0][kept] for name in ("values", "scores"))
-        pool = pool_quantised(numerators, weights, tables.values, tables.scores)
-        expected = apply_head(pool.pooled(), tables.head)
-        np.testing.assert_allclose(values(reading), expected, atol=1e-5)
-    assert readings[-1]["end_sample"] >= len(audio) - 2 * tables.frontend.hop
-    assert f"on litert {engine.version}" in errors and "running level" in errors
+    assert_read_as_offline(readings, audio, exported_bundle)
+    assert readings[-1]["end_sample"] >= len(audio) - 2 * FRAME
+    assert f"on litert {readings[-1]['engine_version']}" in errors and "running level" in errors
 
 
 @pytest.mark.parametrize("window", [5.0, 1.5])
