@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import socket
 import string
 import sys
 import tomllib
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stream_fixtures import FakePortAudio
 
 from edge_ser.cli import main
 from edge_ser.cli import stream as stream_cli
@@ -21,6 +24,7 @@ from edge_ser.stream.durations import UNITS, parse_duration
 from edge_ser.stream.options import MqttOptions, RuleOptions, StreamOptions
 from edge_ser.stream.service.config import example_config, load_config, merged
 from edge_ser.stream.service.tables import key_paths
+from edge_ser.stream.sinks.appended_file import AppendedFile
 from firmware_export import run_files
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -392,10 +396,100 @@ ca_file = "none.pem"
     assert check(folder, text) == 2
     complaints = capsys.readouterr().err.removeprefix("edge-ser stream: ").splitlines()
     assert [line.split(":")[0] for line in complaints] == [
-        *("input.websocket", "model.bundle", "rules[0]", "rules"),
+        *("input.websocket", "model.bundle", "rules[0]", "rules[0]"),
         *("output.json_file", "output.csv", "output.osc", "output.web.token_file"),
         *("output.mqtt.password_file", "output.mqtt.ca_file"),
     ]
+
+
+REFUSED_BY_THE_START = {
+    "an unknown engine": ("model", 2, ["--engine", "foo"]),
+    "a hop that c cannot have": ("model", 2, ["--engine", "c", "--hop", "0.333"]),
+    "a model that the bundle has not": ("model", 3, ["--artefact", "nope"]),
+    "no confidence to be sure of": ("meaning", 2, ["--min-confidence", "0.5", "--no-confidence"]),
+    "a change without a baseline": ("rules[0]", 2, ["--on", "arousal_change > 0.1"]),
+    "speech without its detector": ("rules[0]", 2, ["--on", "speech > 0.5", "--vad", "off"]),
+    "no recording": ("output.record", 2, ["--record", "heard.mp3"]),
+    "a recording that exists": ("output.record", 2, ["--record", "old.wav"]),
+    "a table of something else": ("output.csv", 2, ["--csv", "other.csv"]),
+    "a pipe in place of a file": ("output.json_file", 2, ["--json-file", "pipe"]),
+    "no port to send to": ("output.osc", 2, ["--osc", "127.0.0.1:0"]),
+    "no topic": ("output.mqtt", 2, ["--mqtt", "broker", "--mqtt-topic", "a/#"]),
+    "a page beyond loopback": ("output.web.listen", 2, ["--web", "0.0.0.0:0"]),
+    "no webhook": ("rules[0]", 2, ["--on", "speech > 0.5", "--webhook-file", "other.csv"]),
+}
+"""What is wrong -> the key that it belongs to, the start's exit code, and what asks for it."""
+
+
+@pytest.mark.parametrize("case", REFUSED_BY_THE_START)
+def test_the_check_and_the_start_refuse_the_same(
+    case: str,
+    folder: Path,
+    exported_bundle: Path,
+    fake_portaudio: FakePortAudio,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And the start does so before it looks for a microphone, of which there is none."""
+    key, code, words = REFUSED_BY_THE_START[case]
+    monkeypatch.chdir(folder)
+    fake_portaudio.devices = []
+    Path("old.wav").write_bytes(b"RIFF")
+    Path("other.csv").write_text("name,colour\n")
+    os.mkfifo("pipe")
+    before = {path: path.lstat().st_mtime_ns for path in folder.iterdir()}
+    command = ["stream", "--mic", "--bundle", str(exported_bundle), *words]
+    assert main([*command, "--check-config"]) == 2
+    checked = capsys.readouterr().err.removeprefix("edge-ser stream: ")
+    assert checked.startswith(f"{key}: ") and checked.count("\n") == 1
+    assert main(command) == code
+    (said,) = re.findall(r"^edge-ser stream: (.*)$", capsys.readouterr().err, re.MULTILINE)
+    assert said in checked
+    assert {path: path.lstat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_the_check_leaves_what_a_running_stream_writes_alone(
+    folder: Path, exported_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also while that stream holds its files and its port."""
+    (folder / "cut.csv").write_text("schema,ti")  # the computer lost power
+    held = AppendedFile(folder / "readings.jsonl")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        text = f"""
+[input]
+mic = true
+[model]
+bundle = "{exported_bundle}"
+[output]
+csv = "cut.csv"
+json_file = "readings.jsonl"
+record = "heard.wav"
+osc = "127.0.0.1:9"
+[output.web]
+listen = "127.0.0.1:{taken.getsockname()[1]}"
+[output.mqtt]
+host = "127.0.0.1"
+"""
+        assert check(folder, text) == 0, capsys.readouterr().err
+    held.close()
+    assert (folder / "cut.csv").read_text() == "schema,ti"
+    assert not (folder / "heard.wav").exists()
+
+
+def test_sources_of_the_network_and_files_are_checked_too(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "no.wav").write_text("no sound")
+    (folder / "rtp.key").write_text("not a key at all\n")
+    (folder / "rtp.key").chmod(0o600)
+    for source, words in (
+        ('file = "no.wav"', "cannot be read as audio"),
+        ('udp = "0.0.0.0:5005"', "from anybody on the network"),
+        ('rtp = "0.0.0.0:5004"', "needs an SRTP key"),
+        ('rtp = "0.0.0.0:5004"\nkey_file = "rtp.key"', "does not hold an SRTP key"),
+    ):
+        assert check(folder, f"[input]\n{source}\n") == 2
+        assert words in capsys.readouterr().err
 
 
 def test_what_is_right_is_said_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -414,6 +508,7 @@ listen = "0.0.0.0:8765"
 token_file = "web.token"
 [output.mqtt]
 host = "broker"
+user = "pi"
 password_file = "/run/credentials/edge-ser.service/secret_mqtt"
 """
     assert check(folder, text) == 0
@@ -428,9 +523,9 @@ def test_the_example_is_printed_and_passes_its_own_check(
     assert check(folder, capsys.readouterr().out) == 0
 
 
-def test_the_services_configuration_passes_the_check(folder: Path) -> None:
+def test_the_services_configuration_passes_the_check(folder: Path, exported_bundle: Path) -> None:
     text = (Path(run_files.__file__).parent / "stream.toml").read_text()
-    assert check(folder, text.replace("@BUNDLE@", str(folder))) == 0
+    assert check(folder, text.replace("@BUNDLE@", str(exported_bundle))) == 0
 
 
 def test_the_page_of_the_service_shows_the_example_as_it_is(repository: Path) -> None:

@@ -21,6 +21,7 @@ from edge_ser.stream.analysis.windows import WindowScheduler
 from edge_ser.stream.meaning.baseline import Baseline
 from edge_ser.stream.meaning.detector import load_detector
 from edge_ser.stream.meaning.interpret import Interpreter, Judge
+from edge_ser.stream.meaning.rules import Rule, check_known
 from edge_ser.stream.meaning.smoothing import Smoother
 from edge_ser.stream.meaning.track import SoundTrack
 from edge_ser.stream.options import MeaningOptions, ModelOptions, OutputOptions, StreamOptions
@@ -101,6 +102,22 @@ def _judge_of(bundle: Bundle) -> Judge | None:
     from edge_ser.stream.meaning.confidence import load_confidence
 
     return load_confidence(bundle)
+
+
+def rules_of(options: StreamOptions, interpreter: Interpreter) -> list[Rule]:
+    """The user's rules; one that speaks of what nothing here computes is refused.
+
+    Raises:
+        InputError: a text is no rule, or compares what this stream never knows.
+    """
+    rules = [Rule(rule) for rule in options.rules]
+    check_known(
+        rules,
+        detector=bool(interpreter.track.detector_name),
+        confidence=interpreter.knows_confidence,
+        baseline=options.meaning.baseline is not None,
+    )
+    return rules
 
 
 def shows_dashboard(options: OutputOptions, live: bool) -> bool:

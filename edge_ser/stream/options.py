@@ -91,6 +91,11 @@ class InputOptions:
         _between("a microphone rate", self.rate, 4_000, 384_000, " Hz")
         _between("a number of microphone channels", self.channels, 1, 32)
 
+    @property
+    def live(self) -> bool:
+        """Whether the audio cannot wait, see `Source.live`."""
+        return self.realtime or not (self.pcm or self.file is not None)
+
 
 @dataclass(frozen=True)
 class ModelOptions:

@@ -44,8 +44,7 @@ class Recorder:
             raise EnvironmentMissing(
                 f"recording needs soundfile: {error}", "pip install 'edge-ser[audio]'"
             ) from error
-        if path.suffix.lower() != ".wav":
-            raise InputError(f"--record {path} must name a .wav file")
+        _refuse_other_suffix(path)
         self.path = path
         self._left = limit
         self._empty = True
@@ -104,14 +103,34 @@ class Recorder:
             self.path.unlink(missing_ok=True)
 
 
+def check_new_recording(path: Path) -> None:
+    """What `Recorder` refuses of a name, without creating a file.
+
+    Raises:
+        InputError: it does not end in .wav, or the file exists.
+    """
+    _refuse_other_suffix(path)
+    if os.path.lexists(path):
+        raise _overwriting(path)
+
+
+def _refuse_other_suffix(path: Path) -> None:
+    if path.suffix.lower() != ".wav":
+        raise InputError(f"--record {path} must name a .wav file")
+
+
+def _overwriting(path: Path) -> InputError:
+    return InputError(
+        f"--record would overwrite {path}", "name a new file, or delete this one first"
+    )
+
+
 def _created(path: Path) -> int:
     """A descriptor of a new file that nobody else may read, whatever the umask says."""
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError as error:
-        raise InputError(
-            f"--record would overwrite {path}", "name a new file, or delete this one first"
-        ) from error
+        raise _overwriting(path) from error
     except OSError as error:
         raise _refusal(path, error) from error
 

@@ -13,14 +13,20 @@ from contextlib import ExitStack, contextmanager
 
 from edge_ser.bundle import open_bundle
 from edge_ser.models import shipped
-from edge_ser.stream.assemble import Model, interpreter_of, model_of, shows_dashboard, sinks_of
+from edge_ser.stream.assemble import (
+    Model,
+    interpreter_of,
+    model_of,
+    rules_of,
+    shows_dashboard,
+    sinks_of,
+)
 from edge_ser.stream.capture.select import open_source
-from edge_ser.stream.meaning.interpret import Interpreter
-from edge_ser.stream.meaning.rules import Rule, check_known
 from edge_ser.stream.options import StreamOptions
 from edge_ser.stream.protocols import Source
 from edge_ser.stream.reading import StreamInfo, Summary
 from edge_ser.stream.recorder import LONGEST_SECONDS, Recorder
+from edge_ser.stream.service.check import check_receivers
 from edge_ser.stream.service.crash import forbid_memory_dumps
 from edge_ser.stream.service.logs import configure_logging
 from edge_ser.stream.service.status import ServiceStatus
@@ -49,13 +55,16 @@ def run_stream(options: StreamOptions, source: Source | None = None) -> Summary:
     forbid_memory_dumps()
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequest())
-        source = source or open_source(options.input)
         bundle = stack.enter_context(
             open_bundle(options.model.bundle or shipped("bundle"), options.model.expect_sha256)
         )
-        model = model_of(options.model, bundle, source.live)
+        live = options.input.live if source is None else source.live
+        model = model_of(options.model, bundle, live)
         interpreter = interpreter_of(options.meaning, bundle)
-        rules = _rules(options, interpreter)
+        rules = rules_of(options, interpreter)
+        # Before the source: a mistake is one on a machine without a microphone too.
+        check_receivers(options)
+        source = source or open_source(options.input)
         notes = Notes()
         sinks = sinks_of(options, source.live, notes.latest)
         record = options.output.record
@@ -87,18 +96,6 @@ def run_stream(options: StreamOptions, source: Source | None = None) -> Summary:
             watchdog.stopping()
     _log.info(summary.sentence())
     return summary
-
-
-def _rules(options: StreamOptions, interpreter: Interpreter) -> list[Rule]:
-    """The user's rules; one that speaks of what nothing here computes is refused."""
-    rules = [Rule(rule) for rule in options.rules]
-    check_known(
-        rules,
-        detector=bool(interpreter.track.detector_name),
-        confidence=interpreter.knows_confidence,
-        baseline=options.meaning.baseline is not None,
-    )
-    return rules
 
 
 def _info(

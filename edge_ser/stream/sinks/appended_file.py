@@ -42,10 +42,7 @@ class AppendedFile:
         try:
             self._descriptor = self._open()
         except OSError as error:
-            raise InputError(
-                f"cannot write {path}: {error.strerror}",
-                "does its folder exist, and may you write there?",
-            ) from error
+            raise _unwritable(path, error) from error
 
     def write(self, text: str) -> None:
         """Append lines, with their ends.
@@ -90,22 +87,15 @@ class AppendedFile:
 
     def _check(self, descriptor: int) -> None:
         """Make sure that lines can follow what the file already holds."""
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InputError(f"{self._path} is not a plain file", "name another one")
+        _refuse_unless_plain(self._path, descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(
                 f"another program is writing {self._path}", "name a file for each stream"
             ) from error
-        header = f"{self._header}\n".encode() if self._header else b""
-        begin = os.pread(descriptor, len(header), 0)
-        if begin != header:
-            if not header.startswith(begin):
-                raise InputError(
-                    f"{self._path} does not begin as this version's files do",
-                    "name a new file, or move this one away",
-                )
+        header = _first_line(self._header)
+        if _beginning(self._path, descriptor, header) != header:
             # Empty, or the computer lost power within the header.
             os.ftruncate(descriptor, 0)
             _write_whole(descriptor, header)
@@ -129,6 +119,54 @@ class AppendedFile:
 
     def _size(self) -> int:
         return os.fstat(self._descriptor).st_size
+
+
+def check_appendable(path: Path, header: str = "") -> None:
+    """Look at a file that exists as `AppendedFile` does, without creating or changing any.
+
+    It takes no lock: that a stream writes the file just now is no reason to refuse it.
+
+    Raises:
+        InputError: it cannot be written, is no plain file, or begins with another header.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        _refuse_unless_plain(path, descriptor)
+        _beginning(path, descriptor, _first_line(header))
+    finally:
+        os.close(descriptor)
+
+
+def _first_line(header: str) -> bytes:
+    return f"{header}\n".encode() if header else b""
+
+
+def _refuse_unless_plain(path: Path, descriptor: int) -> None:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise InputError(f"{path} is not a plain file", "name another one")
+
+
+def _beginning(path: Path, descriptor: int, header: bytes) -> bytes:
+    """What the file holds of its header, which may be cut short; another one is refused."""
+    begin = os.pread(descriptor, len(header), 0)
+    if not header.startswith(begin):
+        raise InputError(
+            f"{path} does not begin as this version's files do",
+            "name a new file, or move this one away",
+        )
+    return begin
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"cannot write {path}: {error.strerror}",
+        "does its folder exist, and may you write there?",
+    )
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:

@@ -22,7 +22,8 @@ COLUMNS = (
     *(field.name for field in dataclasses.fields(Reading)),
     *("engine", "engine_version", "artefact", "model"),
 )
-"""The header; a file with another one is not continued."""
+HEADER = ",".join(COLUMNS)
+"""A file with another first line is not continued."""
 
 _DECIMALS = 6
 
@@ -41,7 +42,7 @@ class CsvFile(Sink):
     name = "csv"
 
     def __init__(self, path: Path, limit: int = LIMIT_BYTES) -> None:
-        self._file = AppendedFile(path, header=_row(COLUMNS).removesuffix("\n"), limit=limit)
+        self._file = AppendedFile(path, header=HEADER, limit=limit)
         self._info: StreamInfo | None = None
 
     def start(self, info: StreamInfo) -> None:

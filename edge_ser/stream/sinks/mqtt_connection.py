@@ -30,6 +30,16 @@ GOODBYE_SECONDS = 0.3
 _log = logging.getLogger(__name__)
 
 
+def check_login(options: MqttOptions) -> None:
+    """Refuse a password that nobody logs in with.
+
+    Raises:
+        InputError: there is a password file and no user.
+    """
+    if options.password_file is not None and options.user is None:
+        raise InputError("an MQTT password needs a user", "name it, or leave both out")
+
+
 class Connection:
     """One client at one broker.
 
@@ -120,8 +130,7 @@ class Connection:
             if options.user is not None:
                 self._client.username_pw_set(options.user)
             return
-        if options.user is None:
-            raise InputError("an MQTT password needs a user", "name it, or leave both out")
+        check_login(options)
         self._client.username_pw_set(options.user, read_secret(options.password_file, shortest=1))
         if not options.tls and not is_loopback(options.host):
             _log.warning("the MQTT password goes to %s without encryption; use TLS", self.address)
