@@ -347,6 +347,15 @@ def test_a_reader_that_goes_away_is_no_error(speech: Path, exported_bundle: Path
 
 
 @pytest.mark.skipif(os.name != "posix", reason="closing standard input needs a POSIX shell")
+def test_a_full_disk_behind_standard_output_is_named(speech: Path, exported_bundle: Path) -> None:
+    command = [*COMMAND, "--file", str(speech), "--json", "--bundle", str(exported_bundle)]
+    with open("/dev/full", "wb") as full:
+        answer = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert answer.returncode == 2
+    assert "standard output cannot be written: No space left on device\n  hint: " in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
 def test_it_needs_no_standard_input(speech: Path, exported_bundle: Path) -> None:
     words = [*COMMAND, "--file", str(speech), "--json", "--bundle", str(exported_bundle)]
     result = subprocess.run(

@@ -10,6 +10,7 @@ import io
 import os
 import sys
 
+from edge_ser.errors import InputError
 from edge_ser.stream.sinks.json_lines import Lines
 
 
@@ -29,11 +30,21 @@ class Descriptor:
         """All of it; waits while the reader does not read.
 
         Raises:
-            OSError: the reader is gone (BrokenPipeError), the disk is full, ...
+            BrokenPipeError: the reader is gone.
+            InputError: it takes no more for another reason, e.g. a full disk.
         """
         left = text.encode(self.encoding, "replace")
-        while left:
-            left = left[os.write(self._number, left) :]
+        try:
+            while left:
+                left = left[os.write(self._number, left) :]
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise InputError(
+                f"standard output cannot be written: {error.strerror}",
+                "make room where it goes, or send it elsewhere; without it: --quiet, and e.g. "
+                "--json-file, which outlives a full disk",
+            ) from error
 
     def flush(self) -> None:
         """Nothing waits here."""
