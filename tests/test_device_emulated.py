@@ -59,8 +59,7 @@ def test_golden_vectors_and_stream(
     assert report.passed, report.to_json()
     golden = [check for check in report.checks if check.kind == "golden"]
     streamed = [check for check in report.checks if check.kind == "stream"]
-    expected = 2 if engine == "onnxruntime" else 3
-    assert len(golden) == expected and all(check.cases >= 3 for check in golden)
+    assert len(golden) == 3 and all(check.cases >= 3 for check in golden)
     assert len(streamed) == 1 and streamed[0].cases >= 5
     assert {check.engine for check in report.checks} == {engine}
 
