@@ -137,7 +137,8 @@ def test_its_output_goes_to_the_log_short_and_harmless(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "edge_ser.stream.actions.exec")
-    script = a_script(tmp_path, "yes | head -c 1000000; printf '\\033[2Jdone\\n'; echo oops >&2")
+    megabyte = "head -c 1000000 /dev/zero | tr '\\0' y"
+    script = a_script(tmp_path, f"{megabyte}; printf '\\n\\033[2Jdone\\n'; echo oops >&2")
     Exec(RULE, script, 1).event(BEGUN)
     (record,) = caplog.records
     message = record.getMessage()
