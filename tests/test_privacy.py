@@ -311,6 +311,8 @@ def test_onnxruntime_is_told_to_report_nothing(tmp_path: Path) -> None:
 def test_the_note_names_every_output(repository: Path) -> None:
     text = (repository / "docs" / "PRIVACY.md").read_text()
     outputs = {field.name for field in fields(OutputOptions)} - {"stdout"}
-    options = {f"--{name.replace('_', '-')}" for name in outputs | {"webhook", "webhook_file", "exec"}}
+    options = {
+        f"--{name.replace('_', '-')}" for name in outputs | {"webhook", "webhook_file", "exec"}
+    }
     assert not [option for option in options if f"`{option}`" not in text]
     assert "standard output" in text and "Prometheus" in text and "browser page" in text
