@@ -19,8 +19,9 @@ from edge_ser.stream.analysis.inference import InlineInference, NewestFirstInfer
 from edge_ser.stream.analysis.window_analyser import WindowAnalyser
 from edge_ser.stream.analysis.windows import WindowScheduler
 from edge_ser.stream.meaning.baseline import Baseline
+from edge_ser.stream.meaning.confidence import load_confidence
 from edge_ser.stream.meaning.detector import load_detector
-from edge_ser.stream.meaning.interpret import Interpreter, Judge
+from edge_ser.stream.meaning.interpret import Interpreter
 from edge_ser.stream.meaning.rules import Rule, check_known
 from edge_ser.stream.meaning.smoothing import Smoother
 from edge_ser.stream.meaning.track import SoundTrack
@@ -80,7 +81,7 @@ def interpreter_of(options: MeaningOptions, bundle: Bundle) -> Interpreter:
         BundleRefused: damaged confidence parameters.
         InputError: a least confidence, and nothing that computes one.
     """
-    confidence = _judge_of(bundle) if options.confidence else None
+    confidence = load_confidence(bundle) if options.confidence else None
     if confidence is None and options.min_confidence is not None:
         raise InputError(
             "a least confidence is asked for, and nothing computes one",
@@ -96,12 +97,6 @@ def interpreter_of(options: MeaningOptions, bundle: Bundle) -> Interpreter:
         smoother=None if options.smooth is None else Smoother(options.smooth),
         baseline=None if options.baseline is None else Baseline(options.baseline),
     )
-
-
-def _judge_of(bundle: Bundle) -> Judge | None:
-    from edge_ser.stream.meaning.confidence import load_confidence
-
-    return load_confidence(bundle)
 
 
 def rules_of(options: StreamOptions, interpreter: Interpreter) -> list[Rule]:
