@@ -61,8 +61,7 @@ def test_machines_get_one_object_per_line(output: io.StringIO) -> None:
 def test_a_fatal_error_is_a_log_entry_with_its_hint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    missing = str(tmp_path / "none.csv" / "x.csv")
-    words = ["stream", "--file", str(tmp_path / "none.wav"), "--csv", missing]
+    words = ["stream", "--file", str(tmp_path / "none.wav")]
     assert main([*words, "--log-format", "json"]) == 2
     entry = json.loads(capsys.readouterr().err)
     assert (entry["level"], entry["exit_code"]) == ("error", 2)
