@@ -56,6 +56,14 @@ def test_a_hop_that_an_engine_cannot_have_leaves_it_out(exported_bundle: Path) -
     assert any(line.startswith("c: ") and "cannot cut" in line for line in report.absent)
 
 
+def test_a_grid_that_no_engine_takes_is_the_users_mistake(exported_bundle: Path) -> None:
+    with (
+        open_bundle(exported_bundle) as bundle,
+        pytest.raises(InputError, match="a hop of 9999 s is not supported"),
+    ):
+        measure_stream_cost(bundle, 5.0, 9_999.0, 3, 1, progress=False)
+
+
 def test_no_rounds_are_refused(exported_bundle: Path) -> None:
     with open_bundle(exported_bundle) as bundle, pytest.raises(InputError, match="round"):
         measure_stream_cost(bundle, 5.0, 0.25, 0, 1, progress=False)

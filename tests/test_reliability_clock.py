@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_stream import RunningStream, WallClock, contiguous, speech_file
+from running_stream import Figure, RunningStream, WallClock, contiguous, speech_file
 
 DAY = 86_400
 HOP = 0.25
@@ -109,7 +109,7 @@ def test_a_clock_that_jumps_moves_the_time_and_nothing_else(
 
 @pytest.mark.slow
 def test_a_clock_that_is_wrong_from_the_start_does_not_matter(
-    clock: WallClock, tmp_path: Path
+    clock: WallClock, tmp_path: Path, figure: Figure
 ) -> None:
     """A Pi without a battery-backed clock begins in 1970 and learns the time from the network."""
     clock.set(-int(datetime.now().timestamp()) + 3_600)
@@ -124,4 +124,11 @@ def test_a_clock_that_is_wrong_from_the_start_does_not_matter(
         stream.terminate()
     assert stream.readings[0]["time"].startswith("1970-01-01T01:")
     assert abs(moment(stream.readings[-1]) - datetime.now().timestamp()) < 600
+    figure(
+        "years that the time jumped, windows read",
+        (
+            round((moment(stream.readings[-1]) - moment(stream.readings[0])) / 31_557_600),
+            len(stream.readings),
+        ),
+    )
     assert contiguous(stream.readings, round(HOP * 16_000))

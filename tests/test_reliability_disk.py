@@ -63,7 +63,9 @@ def test_files_on_a_full_disk_lose_their_lines_and_nothing_else(
 
 
 @pytest.mark.slow
-def test_a_recording_that_fills_the_disk_stops_and_the_stream_goes_on(tmp_path: Path) -> None:
+def test_a_recording_that_fills_the_disk_stops_and_the_stream_goes_on(
+    tmp_path: Path, figure: Figure
+) -> None:
     speech, recording = speech_file(tmp_path / "speech.wav", 30.0), tmp_path / "heard.wav"
     with RunningStream(
         *("--file", str(speech), "--realtime", "--vad", "off", "--record", str(recording)),
@@ -81,6 +83,7 @@ def test_a_recording_that_fills_the_disk_stops_and_the_stream_goes_on(tmp_path: 
     assert rate == 16_000
     assert len(heard) > 2 * 16_000
     assert np.array_equal(heard, said[: len(heard)])
+    figure("seconds recorded, windows read", (len(heard) / rate, len(stream.readings)))
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edge_ser.bench.streaming import Streaming
+from edge_ser.bench.c_streaming import Streaming
 
 REPORT_SCHEMA = 1
 ENGINE = "edge-ser C"

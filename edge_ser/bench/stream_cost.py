@@ -27,6 +27,7 @@ from edge_ser.errors import EdgeSerError, EnvironmentMissing, InputError
 from edge_ser.runtime import available_engines, default_artefact, load_engine, runs
 from edge_ser.runtime.engine import Engine
 from edge_ser.runtime.incremental import IncrementalEngine, load_incremental
+from edge_ser.runtime.incremental.windows import Windows
 
 REPORT_SCHEMA = 1
 GOAL = 8.0
@@ -193,6 +194,9 @@ def _hops_per_round(engine: IncrementalEngine) -> int:
 def _contests(
     bundle: Bundle, window_seconds: float, hop_seconds: float, threads: int
 ) -> tuple[list[_Contest], tuple[str, ...]]:
+    # A grid that no engine takes is the user's mistake, not a runtime's.
+    manifest = bundle.manifest
+    Windows.of(window_seconds, hop_seconds, manifest.frontend.hop, manifest.student.time_stride)
     contests, absent = [], []
     for name, status in available_engines().items():
         if not status.available:

@@ -136,7 +136,7 @@ def _run_c(args: argparse.Namespace) -> int:
     from device_tests.cached import default_cache
     from device_tests.peers.measure import measure_all
     from edge_ser.bench import c_engine
-    from edge_ser.bench.streaming import measure_streaming
+    from edge_ser.bench.c_streaming import measure_streaming
     from edge_ser.bundle import open_bundle
     from edge_ser.models import shipped
 

@@ -17,8 +17,8 @@ Kernels = Literal["default", "reference"]
 """TFLite kernels: the fast ones, or the reference ones that TFLite-Micro and C agree with."""
 
 
-class Engine(Protocol):
-    """A loaded model on one runtime.
+class LoadedModel(Protocol):
+    """What every model on a runtime says of itself.
 
     Attributes:
         name: "litert", "tflite-runtime", "onnxruntime" or "c".
@@ -42,6 +42,10 @@ class Engine(Protocol):
 
     @property
     def load_seconds(self) -> float: ...
+
+
+class Engine(LoadedModel, Protocol):
+    """A loaded model that takes clips."""
 
     def predict(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
         """Arousal, dominance, valence of one clip.

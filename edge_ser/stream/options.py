@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 from edge_ser.errors import InputError
+from edge_ser.runtime.incremental.windows import (
+    LONGEST_SECONDS,
+    SHORTEST_HOP_SECONDS,
+    SHORTEST_WINDOW_SECONDS,
+)
 from edge_ser.stream.durations import Seconds
 
 PcmFormat = Literal["s16le", "s16be", "s24le", "s32le", "f32le"]
@@ -20,9 +25,6 @@ PcmFormat = Literal["s16le", "s16be", "s24le", "s32le", "f32le"]
 
 Output = Literal["auto", "text", "json", "dashboard", "none"]
 """What standard output gets; auto: a dashboard for a live source on a terminal, else text."""
-
-SHORTEST_SECONDS = 0.5
-"""Below this no engine accepts a clip."""
 
 
 def _between(name: str, value: float | None, low: float, high: float, unit: str = "") -> None:
@@ -122,8 +124,8 @@ class ModelOptions:
 
     def __post_init__(self) -> None:
         _between("a number of threads", self.threads, 1, 64)
-        _between("a window", self.window, SHORTEST_SECONDS, 60, " s")
-        _between("a hop", self.hop, 0.05, 60, " s")
+        _between("a window", self.window, SHORTEST_WINDOW_SECONDS, LONGEST_SECONDS, " s")
+        _between("a hop", self.hop, SHORTEST_HOP_SECONDS, LONGEST_SECONDS, " s")
 
 
 @dataclass(frozen=True)
@@ -273,9 +275,9 @@ class StreamOptions:
     duration: Seconds | None = None
 
     def __post_init__(self) -> None:
-        if self.duration is not None and not SHORTEST_SECONDS <= self.duration < math.inf:
+        if self.duration is not None and not SHORTEST_WINDOW_SECONDS <= self.duration < math.inf:
             raise InputError(
                 f"a duration of {self.duration:g} s is not a time to stop after",
-                f"a model needs at least {SHORTEST_SECONDS:g} s; leave it out to go on until "
-                "the end",
+                f"a model needs at least {SHORTEST_WINDOW_SECONDS:g} s; leave it out to go on "
+                "until the end",
             )

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from edge_ser import DIMENSIONS, SAMPLE_RATE
 from edge_ser.errors import InputError
+from edge_ser.runtime.incremental.windows import SHORTEST_WINDOW_SECONDS
 from edge_ser.stream.capture.level import peak_dbfs, rms_dbfs
 from edge_ser.stream.meaning.interpret import Interpreter, Meaning
 from edge_ser.stream.meaning.rules import Rule
-from edge_ser.stream.options import SHORTEST_SECONDS
 from edge_ser.stream.outbox import Outbox, close_all
 from edge_ser.stream.protocols import Analysed, Analyser, Sink, Source
 from edge_ser.stream.reading import Event, Meter, Reading, StreamInfo, Summary
@@ -116,7 +116,7 @@ class Session:
         if ended and self._windows == 0:
             raise InputError(
                 f"{source.label} holds {self._received / SAMPLE_RATE:.2f} s of audio",
-                f"a model needs at least {SHORTEST_SECONDS:g} s",
+                f"a model needs at least {SHORTEST_WINDOW_SECONDS:g} s",
             )
         return self._summary()
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ser.runtime.engine import Kernels
+from edge_ser.runtime.engine import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -27,31 +27,15 @@ class Estimate:
     partial: bool
 
 
-class IncrementalEngine(Protocol):
+class IncrementalEngine(LoadedModel, Protocol):
     """A model that hears a stream once: each sample goes through the network a single time.
 
     The level is the front-end's running one, so an estimate equals one offline pass over the
     whole stream, pooled over the window's frames, however the stream is cut into chunks.
 
     Attributes:
-        name, version, artefact, kernels, load_seconds: as of `edge_ser.runtime.Engine`.
         window_samples, hop_samples: length and step of its windows.
     """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def version(self) -> str: ...
-
-    @property
-    def artefact(self) -> str: ...
-
-    @property
-    def kernels(self) -> Kernels: ...
-
-    @property
-    def load_seconds(self) -> float: ...
 
     @property
     def window_samples(self) -> int: ...

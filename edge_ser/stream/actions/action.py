@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 
 from edge_ser.errors import EdgeSerError
 from edge_ser.stream.meaning.rules import rule_name
@@ -16,7 +17,7 @@ class ActionFailed(EdgeSerError):
     """An event did not set off what it should have."""
 
 
-class Action(Sink):
+class Action(Sink, ABC):
     """Acts on the events of one rule and ignores everything else.
 
     Args:
@@ -38,9 +39,9 @@ class Action(Sink):
         if event.name == self._rule_name:
             self.act(event)
 
+    @abstractmethod
     def act(self, event: Event) -> None:
         """Do it."""
-        raise NotImplementedError
 
 
 def event_json(event: Event) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,7 @@ from edge_ser.stream.capture.counters import CaptureCounters
 from edge_ser.stream.capture.intake import Intake
 
 
-class FedSource:
+class FedSource(ABC):
     """The reader's side of a `Source`; a subclass has the label, and starts and ends the thread.
 
     Args:
@@ -24,9 +25,9 @@ class FedSource:
         self._intake = intake
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """What is listened to, for people."""
-        raise NotImplementedError
 
     @property
     def rate(self) -> float:

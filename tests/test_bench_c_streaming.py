@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_ser.bench.c_engine import CBench, as_page, as_text
-from edge_ser.bench.streaming import Streaming, measure_streaming
+from edge_ser.bench.c_streaming import Streaming, measure_streaming
 from edge_ser.bundle import open_bundle
 from edge_ser.errors import InputError
 
