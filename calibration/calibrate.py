@@ -9,7 +9,7 @@ from calibration.candidates import Candidate, calibration_audio
 from calibration.headroom import HEADROOM, with_headroom
 from calibration.observe import observe
 from calibration.select import DEFAULT_COUNT, select
-from edge_ser.students.wav2small import Wav2Small
+from edge_ser.students.student import Student
 
 METHOD = (
     f"min-max with a headroom of {HEADROOM} over clips chosen by greedy k-centre in "
@@ -18,7 +18,7 @@ METHOD = (
 
 
 def calibrate(
-    student: Wav2Small,
+    student: Student,
     checkpoint_sha256: str,
     candidates: Sequence[Candidate],
     count: int = DEFAULT_COUNT,

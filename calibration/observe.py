@@ -16,25 +16,26 @@ from torch import Tensor, nn
 
 from edge_ser.errors import InputError
 from edge_ser.frontend.torch_frontend import LogMel
-from edge_ser.students.wav2small import ConvBlock, MaxPool, Wav2Small
+from edge_ser.students.student import Student
+from edge_ser.students.wav2small import ConvBlock, MaxPool
 
 Range = tuple[float, float]
 
 
-def observed_modules(student: Wav2Small) -> dict[str, nn.Module]:
+def observed_modules(student: Student) -> dict[str, nn.Module]:
     """Module path -> module, for every module whose output a target may quantise."""
     observed: dict[str, nn.Module] = {
         path: module
         for path, module in student.named_modules()
         if isinstance(module, LogMel | ConvBlock | MaxPool)
     }
-    projections = student.backbone.projections
+    projections = student.get_submodule("backbone.projections")
     for name, module in projections.named_children():
         observed[f"backbone.projections.{name}"] = module
     return observed
 
 
-def observe(student: Wav2Small, clips: Iterable[NDArray[Any]]) -> dict[str, Range]:
+def observe(student: Student, clips: Iterable[NDArray[Any]]) -> dict[str, Range]:
     """Smallest and largest output of each observed module.
 
     Args:
@@ -53,7 +54,7 @@ def observe(student: Wav2Small, clips: Iterable[NDArray[Any]]) -> dict[str, Rang
     return merge(each)
 
 
-def observe_each(student: Wav2Small, clips: Iterable[NDArray[Any]]) -> list[dict[str, Range]]:
+def observe_each(student: Student, clips: Iterable[NDArray[Any]]) -> list[dict[str, Range]]:
     """As `observe`, one dictionary per clip, so that subsets can be merged later."""
     current: dict[str, Range] = {}
 

@@ -17,7 +17,7 @@ from edge_ser.frontend.spec import FrontEndSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from edge_ser.students.wav2small import Wav2Small
+    from edge_ser.students.student import Student
 
 CARD_SCHEMA = 1
 
@@ -122,7 +122,7 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def load_student(path: Path) -> tuple[Wav2Small, dict[str, Any]]:
+def load_student(path: Path) -> tuple[Student, dict[str, Any]]:
     """A student ready for inference and its card.
 
     Raises:

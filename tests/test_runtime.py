@@ -387,11 +387,11 @@ def test_quantise_rounds_to_even_and_saturates() -> None:
 def test_the_numpy_head_is_torchs(second_order: bool) -> None:
     import torch
 
-    from edge_ser.students.wav2small import PooledHead
+    from edge_ser.students.student import PooledHead
 
     torch.manual_seed(0)
     channels, bands = (13, 13) if second_order else (169, 1)
-    module = PooledHead(second_order).double().eval()
+    module = PooledHead(channels, bands, second_order).double().eval()
     values, scores = torch.randn(2, 1, channels, 77, bands, dtype=torch.float64) * 3
     with torch.no_grad():
         expected = module(values, scores)[0].numpy()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from edge_ser.errors import InputError
 from edge_ser.students.catalogue import STUDENTS, build_student
 from edge_ser.students.cost import multiply_accumulates, parameter_count
+from edge_ser.students.student import PooledHead
 from edge_ser.students.wav2small import (
     BANDS_AFTER_POOL,
     CHANNELS,
@@ -18,7 +19,6 @@ from edge_ser.students.wav2small import (
     ConvBlock,
     FrameProjections,
     MaxPool,
-    PooledHead,
     Wav2Small,
 )
 
@@ -137,7 +137,7 @@ def test_frame_projections_are_the_papers_linears() -> None:
 def test_head_is_a_softmax_weighted_sum_over_time() -> None:
     torch.manual_seed(6)
     values, scores = torch.randn(2, 169, 50, 1), torch.randn(2, 169, 50, 1) * 3
-    head = PooledHead(second_order=False)
+    head = PooledHead(169, 1)
     weights = np.exp(scores.double().numpy())
     weights /= weights.sum(axis=2, keepdims=True)
     pooled = (weights * values.double().numpy()).sum(axis=2)[..., 0]
@@ -149,7 +149,7 @@ def test_head_is_a_softmax_weighted_sum_over_time() -> None:
 def test_second_order_head_adds_all_products_of_rows() -> None:
     torch.manual_seed(7)
     values, scores = torch.randn(2, 13, 50, 13), torch.randn(2, 13, 50, 13)
-    head = PooledHead(second_order=True)
+    head = PooledHead(13, 13, second_order=True)
     pooled = (values * scores.softmax(2)).sum(2)
     products = torch.einsum("bcf,bdf->bcd", pooled, pooled)
     features = torch.cat([pooled.flatten(1), products.flatten(1)], 1)
@@ -158,7 +158,7 @@ def test_second_order_head_adds_all_products_of_rows() -> None:
 
 
 def test_scores_of_any_size_do_not_overflow() -> None:
-    head = PooledHead(second_order=False)
+    head = PooledHead(169, 1)
     with torch.no_grad():
         output = head(torch.ones(1, 169, 10, 1), torch.full((1, 169, 10, 1), 1e4))
     assert torch.isfinite(output).all()

@@ -22,7 +22,7 @@ from edge_ser.checkpoint import load_student
 from edge_ser.errors import InputError
 from edge_ser.metrics import ccc
 from edge_ser.students.catalogue import build_student
-from edge_ser.students.wav2small import Wav2Small
+from edge_ser.students.student import Student
 from edge_ser.training.loop import Schedule, train
 from edge_ser.training.losses import ccc_l1_loss
 
@@ -52,7 +52,7 @@ def distill(
     folder: Path,
     progress: Callable[[int, float], None] | None = None,
     start_from: Path | None = None,
-) -> Wav2Small:
+) -> Student:
     """A trained student; takes up what `folder` holds of the same run.
 
     Args:
@@ -86,7 +86,7 @@ def distill(
     return student
 
 
-def initial_student(student_name: str, start_from: Path | None) -> Wav2Small:
+def initial_student(student_name: str, start_from: Path | None) -> Student:
     """What training begins with: random weights, or those of a checkpoint.
 
     Raises:
@@ -101,7 +101,7 @@ def initial_student(student_name: str, start_from: Path | None) -> Wav2Small:
 
 
 def agreement(
-    student: Wav2Small, lesson: Lesson, items: Sequence[int] | NDArray[np.int64]
+    student: Student, lesson: Lesson, items: Sequence[int] | NDArray[np.int64]
 ) -> dict[str, float]:
     """CCC of student and teacher per dimension on some items of the bank."""
     student.eval()

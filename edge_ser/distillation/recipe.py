@@ -28,7 +28,7 @@ from edge_ser.distillation.teaching import answers, stored_answers
 from edge_ser.errors import InputError
 from edge_ser.students.catalogue import find_student
 from edge_ser.students.cost import multiply_accumulates, parameter_count
-from edge_ser.students.wav2small import Wav2Small
+from edge_ser.students.student import Student
 from edge_ser.teachers import Teacher
 from edge_ser.training.curves import plot_curve
 from edge_ser.training.loop import Schedule
@@ -243,7 +243,7 @@ def _hash(voice: str) -> int:
     return int(hashlib.sha256(voice.encode()).hexdigest(), 16)
 
 
-def _train_with_bar(recipe: DistillRecipe, lesson: Lesson, folder: Path) -> Wav2Small:
+def _train_with_bar(recipe: DistillRecipe, lesson: Lesson, folder: Path) -> Student:
     schedule = Schedule(recipe.steps, recipe.batch, recipe.learning_rate)
     with tqdm(total=recipe.steps, desc=f"distilling {recipe.student}", unit="step") as bar:
 
@@ -263,7 +263,7 @@ def _store(recipe: DistillRecipe) -> Path:
 
 
 def _card(
-    student: Wav2Small,
+    student: Student,
     recipe: DistillRecipe,
     teacher: TeacherIdentity,
     noises: Sequence[Clip],

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from edge_ser.errors import InputError
 from edge_ser.frontend.spec import FrontEndSpec
+from edge_ser.students.student import Student
 from edge_ser.students.wav2small import Wav2Small, Wav2SmallConfig
 
 
@@ -17,13 +18,13 @@ def _wav2small_17k(frontend: FrontEndSpec) -> Wav2Small:
     return Wav2Small(Wav2SmallConfig(frontend, frame_linear=False))
 
 
-STUDENTS: dict[str, Callable[[FrontEndSpec], Wav2Small]] = {
+STUDENTS: dict[str, Callable[[FrontEndSpec], Student]] = {
     "wav2small": _wav2small,
     "wav2small-17k": _wav2small_17k,
 }
 
 
-def find_student(name: str) -> Callable[[FrontEndSpec], Wav2Small]:
+def find_student(name: str) -> Callable[[FrontEndSpec], Student]:
     """The builder of a student.
 
     Raises:
@@ -34,7 +35,7 @@ def find_student(name: str) -> Callable[[FrontEndSpec], Wav2Small]:
     return STUDENTS[name]
 
 
-def build_student(name: str, frontend: FrontEndSpec | None = None) -> Wav2Small:
+def build_student(name: str, frontend: FrontEndSpec | None = None) -> Student:
     """An untrained student.
 
     Args:

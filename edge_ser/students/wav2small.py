@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from edge_ser.frontend.spec import FrontEndSpec
-from edge_ser.frontend.torch_frontend import LogMel
+from edge_ser.students.student import BackboneShape, PooledHead, Student, StudentConfig
 
 CHANNELS = 13
 """Feature maps of every convolution, as published."""
@@ -117,30 +116,8 @@ class Backbone(nn.Module):
         return values, scores
 
 
-class PooledHead(nn.Module):
-    """Softmax of the scores over time weighs the values; the sum goes through one linear.
-
-    values, scores: (B, C, T', F) with C * F = 169 -> (B, 3), A/D/V.
-    """
-
-    def __init__(self, second_order: bool) -> None:
-        super().__init__()
-        width = CHANNELS * BANDS_AFTER_POOL
-        self.second_order = second_order
-        self.out = nn.Linear(2 * width if second_order else width, 3)
-
-    def forward(self, values: Tensor, scores: Tensor) -> Tensor:
-        pooled = (values * torch.softmax(scores, dim=2)).sum(dim=2)
-        features = pooled.flatten(1)
-        if self.second_order:
-            square = features.reshape(-1, CHANNELS, BANDS_AFTER_POOL)
-            products = square @ square.transpose(1, 2)
-            features = torch.cat([features, products.flatten(1)], dim=1)
-        return self.out(features)
-
-
 @dataclass(frozen=True)
-class Wav2SmallConfig:
+class Wav2SmallConfig(StudentConfig):
     """What tells the two published networks apart.
 
     Attributes:
@@ -149,20 +126,27 @@ class Wav2SmallConfig:
             head), False for the 17 K one (1x1 convolutions, second-order pooling x xT).
     """
 
-    frontend: FrontEndSpec
     frame_linear: bool
 
+    @property
+    def shape(self) -> BackboneShape:
+        """Geometry of the backbone."""
+        channels, bands = CHANNELS, BANDS_AFTER_POOL
+        if self.frame_linear:
+            channels, bands = CHANNELS * BANDS_AFTER_POOL, 1
+        return BackboneShape(channels, bands, TIME_STRIDE, RECEPTIVE_RADIUS)
 
-class Wav2Small(nn.Module):
-    """(batch, samples) float32, 16 kHz mono, 0.5 s or longer -> (batch, 3) A/D/V."""
+
+class Wav2Small(Student):
+    """Wav2Small; `config` says which of the two."""
+
+    config: Wav2SmallConfig
 
     def __init__(self, config: Wav2SmallConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.frontend = LogMel(config.frontend)
-        self.backbone = Backbone(FrameProjections() if config.frame_linear else PointProjections())
-        self.head = PooledHead(second_order=not config.frame_linear)
-
-    def forward(self, audio: Tensor) -> Tensor:
-        values, scores = self.backbone(self.frontend(audio))
-        return self.head(values, scores)
+        shape = config.shape
+        super().__init__(
+            config,
+            shape,
+            Backbone(FrameProjections() if config.frame_linear else PointProjections()),
+            PooledHead(shape.channels, shape.bands, second_order=not config.frame_linear),
+        )
