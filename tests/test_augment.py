@@ -47,11 +47,44 @@ def test_low_pass_removes_the_top() -> None:
     assert spectrum[-500:].mean() < 0.05 * spectrum[:3_000].mean()
 
 
+def test_an_equaliser_is_smooth_and_bounded() -> None:
+    impulse = np.zeros(16_000, np.float32)
+    impulse[0] = 1
+    responses = np.array(
+        [
+            20 * np.log10(np.abs(np.fft.rfft(augment.equalise(impulse, np.random.default_rng(k)))))
+            for k in range(50)
+        ]
+    )
+    assert np.abs(responses).max() <= 24.001
+    octaves = responses[:, [125, 250, 500, 1_000, 2_000, 4_000]]  # 1 Hz per bin
+    slopes = np.diff(octaves, axis=1)
+    assert np.abs(slopes).max() < 6 + 4 * 2 * 2**0.5  # 6 dB per octave and bumps of 4 sigma
+    assert octaves[:, -1].std() > 5  # it does something
+
+
+def test_a_telephone_keeps_its_band_only() -> None:
+    white = np.random.default_rng(0).standard_normal(32_000).astype(np.float32)
+    spectrum = np.abs(np.fft.rfft(augment.telephone(white, np.random.default_rng(3)))) ** 2
+    band, outside = spectrum[1_000:5_500].mean(), spectrum[12_000:].mean()  # 0.5 Hz per bin
+    assert outside < 0.01 * band
+
+
+def test_only_a_wanted_channel_is_applied() -> None:
+    plain = augment.degrade(SPEECH, [], np.random.default_rng(4))
+    never = augment.degrade(SPEECH, [], np.random.default_rng(4), channel=0.0)
+    always = augment.degrade(SPEECH, [], np.random.default_rng(4), channel=1.0)
+    assert np.array_equal(plain, never)
+    assert not np.array_equal(plain, always)
+
+
 @pytest.mark.parametrize(
     "step",
     [
         augment.change_speed,
         augment.tilt,
+        augment.equalise,
+        augment.telephone,
         augment.low_pass,
         augment.high_pass,
         augment.reverberate,

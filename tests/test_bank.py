@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,30 @@ def test_held_out_clips_leak_into_no_item(tiny_corpus: Path, tmp_path: Path) -> 
     mixed = bank.second >= 0
     assert 0.35 < mixed.mean() < 0.65
     assert (bank.share[~mixed] == 1).all()
+
+
+def test_clean_items_are_the_heard_ones_before_room_and_noise(
+    tiny_corpus: Path, tiny_noise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips, noises = read_corpus(tiny_corpus), read_corpus(tiny_noise)
+    weights = np.ones(len(clips))
+    spec = replace(SPEC, items=20, with_clean=True)
+    both = open_or_build(tmp_path / "both", spec, clips, weights, noises, workers=1)
+    heard = open_or_build(
+        tmp_path / "heard", replace(spec, with_clean=False), clips, weights, noises, workers=1
+    )
+    items = np.arange(20)
+    assert np.array_equal(both.batch(items), heard.batch(items))
+    with pytest.raises(ValueError, match="no clean items"):
+        heard.clean_batch(items)
+    monkeypatch.setattr(
+        "edge_ser.audio.bank.degrade", lambda signal, *_: signal / (2.5 * abs(signal).max())
+    )
+    untouched = open_or_build(tmp_path / "untouched", spec, clips, weights, noises, workers=1)
+    clean, quiet = both.clean_batch(items), untouched.batch(items)
+    for ours, theirs in zip(clean, quiet, strict=True):
+        assert np.abs(ours).max() == pytest.approx(0.5, abs=1e-4)
+        assert np.corrcoef(ours, theirs)[0, 1] > 0.999
 
 
 def test_a_bank_of_other_settings_is_refused(tiny_corpus: Path, tmp_path: Path) -> None:

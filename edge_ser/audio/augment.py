@@ -51,6 +51,27 @@ def tilt(signal: Signal, random: Generator) -> Signal:
     return np.append(signal[:1], signal[1:] - pole * signal[:-1]).astype(np.float32)
 
 
+def equalise(signal: Signal, random: Generator) -> Signal:
+    """A random smooth frequency response: a slope up to 6 dB per octave and bumps of 4 dB.
+
+    Microphones, casings and distance differ by this much, and a model that reads the slope of
+    the long-term spectrum as effort takes a bright microphone for an excited voice.
+    """
+    spectrum = np.fft.rfft(signal)
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(len(signal), 1 / SAMPLE_RATE), 62.5) / 1_000)
+    bumps = np.interp(octaves, np.arange(-4, 4), random.normal(0, 2, 8))
+    decibel = np.clip(random.uniform(-6, 6) * octaves + bumps, -24, 24)
+    return np.fft.irfft(spectrum * 10 ** (decibel / 20), len(signal)).astype(np.float32)
+
+
+def telephone(signal: Signal, random: Generator) -> Signal:
+    """A narrow band (about 300 to 3400 Hz) after the compression of a handset."""
+    peak = np.abs(signal).max() + 1e-9
+    squeezed = np.sign(signal) * (np.abs(signal) / peak) ** random.uniform(0.5, 1.0)
+    edges = (random.uniform(200, 400), random.uniform(3_000, 3_800))
+    return _filtered(squeezed.astype(np.float32), int(random.integers(2, 5)), edges, "bandpass")
+
+
 def low_pass(signal: Signal, random: Generator) -> Signal:
     """Butterworth low-pass, order 2 to 6, 1.8 to 7.5 kHz."""
     cutoff = np.exp(random.uniform(np.log(1_800), np.log(7_500)))
@@ -63,7 +84,7 @@ def high_pass(signal: Signal, random: Generator) -> Signal:
     return _filtered(signal, int(random.integers(1, 4)), cutoff, "highpass")
 
 
-def _filtered(signal: Signal, order: int, cutoff: float, kind: str) -> Signal:
+def _filtered(signal: Signal, order: int, cutoff: float | tuple[float, float], kind: str) -> Signal:
     sections = butter(order, cutoff, kind, fs=SAMPLE_RATE, output="sos")
     return sosfilt(sections, signal).astype(np.float32)
 
@@ -101,8 +122,24 @@ def mix(first: Signal, second: Signal, share: float) -> Signal:
     return (share * first / rms(first) + (1 - share) * second / rms(second)).astype(np.float32)
 
 
-def degrade(signal: Signal, noises: Sequence[Signal], random: Generator) -> Signal:
-    """The whole chain: room, microphone, band, background noise, level, clipping."""
+_TELEPHONE_SHARE = 0.2
+"""Of the strong channels; the others are equalisers."""
+
+
+def degrade(
+    signal: Signal, noises: Sequence[Signal], random: Generator, channel: float = 0.0
+) -> Signal:
+    """The whole chain: strong channel, room, microphone, band, background, level, clipping.
+
+    Args:
+        signal: speech.
+        noises: recorded backgrounds; coloured noise stands in where there are none.
+        random: decides everything.
+        channel: chance of a strong channel, an equaliser or a telephone.
+    """
+    if channel and random.random() < channel:
+        strong = telephone if random.random() < _TELEPHONE_SHARE else equalise
+        signal = strong(signal, random)
     for chance, step in ((0.35, reverberate), (0.5, tilt), (0.3, low_pass), (0.3, high_pass)):
         if random.random() < chance:
             signal = step(signal, random)

@@ -34,6 +34,8 @@ from edge_ser.work_folder import bind
 
 _CHUNK = 256
 _UNMIXED = -1
+_AUDIO, _CLEAN = "audio.npy", "clean.npy"
+_CLEAN_PEAK = 0.5
 _KEPT_CLIPS = 2_000
 """Decoded clips that a worker keeps at most: some 200 MB of speech."""
 
@@ -49,6 +51,8 @@ class BankSpec:
             to `seconds`, so that duration tells nothing about the class.
         mixed: share of items that are two clips mixed (mixup).
         seed: of everything random.
+        channel: chance that an item passes a strong channel (`augment.degrade`).
+        with_clean: also keep every item as it was before it was degraded.
     """
 
     items: int
@@ -56,6 +60,8 @@ class BankSpec:
     shortest: float = 1.0
     mixed: float = 0.0
     seed: int = 0
+    channel: float = 0.0
+    with_clean: bool = False
 
     @property
     def samples(self) -> int:
@@ -80,6 +86,7 @@ class Bank:
         folder: where it lies.
         spec: how it was made.
         audio: (items, samples) int16, memory-mapped; full scale is 32767.
+        clean: the same items before they were degraded, or None.
         first, second: (items,) indices of the source clips; `second` is -1 where unmixed.
         share: (items,) weight of the first clip.
     """
@@ -87,18 +94,37 @@ class Bank:
     folder: Path
     spec: BankSpec
     audio: NDArray[np.int16]
+    clean: NDArray[np.int16] | None
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     share: NDArray[np.float64]
 
     def batch(self, items: NDArray[np.int64]) -> Signal:
         """(len(items), samples) float32 in [-1, 1]."""
-        return self.audio[items].astype(np.float32) / np.float32(32767)
+        return _as_float(self.audio[items])
+
+    def clean_batch(self, items: NDArray[np.int64]) -> Signal:
+        """The same items before room, microphone and noise: (len(items), samples) float32.
+
+        Raises:
+            ValueError: the bank was made without them.
+        """
+        if self.clean is None:
+            raise ValueError(f"the bank in {self.folder} keeps no clean items")
+        return _as_float(self.clean[items])
 
     def made_only_of(self, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Items all of whose source clips are allowed, e.g. those of the training speakers."""
         mixed = self.second != _UNMIXED
         return np.flatnonzero(allowed[self.first] & (~mixed | allowed[self.second]))
+
+
+def _as_float(audio: NDArray[np.int16]) -> Signal:
+    return audio.astype(np.float32) / np.float32(32767)
+
+
+def _as_int16(signal: Signal) -> NDArray[np.int16]:
+    return np.round(signal * 32767).astype(np.int16)
 
 
 def recipes(spec: BankSpec, weights: NDArray[np.float64]) -> list[Recipe]:
@@ -158,9 +184,10 @@ def _names(clips: Sequence[Clip]) -> list[str]:
 def open_bank(folder: Path) -> Bank:
     """A finished bank, e.g. from another process than the one that built it."""
     spec = BankSpec(**json.loads((folder / "bank.json").read_text())["spec"])
-    audio = np.lib.format.open_memmap(folder / "audio.npy", mode="r")
+    audio = np.lib.format.open_memmap(folder / _AUDIO, mode="r")
+    clean = np.lib.format.open_memmap(folder / _CLEAN, mode="r") if spec.with_clean else None
     with np.load(folder / "plan.npz") as plan:
-        return Bank(folder, spec, audio, plan["first"], plan["second"], plan["share"])
+        return Bank(folder, spec, audio, clean, plan["first"], plan["second"], plan["share"])
 
 
 def _build_missing(
@@ -177,9 +204,10 @@ def _build_missing(
     missing = [start for start in chunks if not _done(folder, start).is_file()]
     if not missing:
         return
-    if not (folder / "audio.npy").is_file():
-        shape = (spec.items, spec.samples)
-        np.lib.format.open_memmap(folder / "audio.npy", mode="w+", dtype=np.int16, shape=shape)
+    shape = (spec.items, spec.samples)
+    for name in (_AUDIO, _CLEAN) if spec.with_clean else (_AUDIO,):
+        if not (folder / name).is_file():
+            np.lib.format.open_memmap(folder / name, mode="w+", dtype=np.int16, shape=shape)
     np.savez(
         folder / "plan.npz",
         first=np.array([recipe.first for recipe in plan]),
@@ -215,18 +243,20 @@ class _Worker:
 
     def _decode(self, index: int) -> NDArray[np.int16]:
         audio = read_audio(self.clips[index].path)
-        return np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
+        return _as_int16(np.clip(audio, -1, 1))
 
     def source(self, index: int) -> Signal:
-        return self.decoded(index).astype(np.float32) / np.float32(32767)
+        return _as_float(self.decoded(index))
 
-    def item(self, k: int) -> NDArray[np.int16]:
+    def item(self, k: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """Item k as it is heard, and as it was before it was degraded."""
         recipe, random = self.plan[k], np.random.default_rng([self.spec.seed, k])
         signal = self._varied(recipe.first, random)
         if recipe.second != _UNMIXED:
             signal = mix(signal, self._varied(recipe.second, random), recipe.share)
-        signal = degrade(signal, self.noises, random)
-        return np.round(signal * 32767).astype(np.int16)
+        clean = signal * (_CLEAN_PEAK / (np.abs(signal).max() + 1e-9))
+        heard = degrade(signal, self.noises, random, self.spec.channel)
+        return _as_int16(heard), _as_int16(clean)
 
     def _varied(self, index: int, random: Generator) -> Signal:
         signal = change_speed(self.source(index), random)
@@ -249,8 +279,14 @@ def _start_worker(
 
 
 def _build_chunk(start: int) -> None:
-    audio = np.lib.format.open_memmap(_worker.folder / "audio.npy", mode="r+")
-    for k in range(start, min(start + _CHUNK, _worker.spec.items)):
-        audio[k] = _worker.item(k)
+    folder, spec = _worker.folder, _worker.spec
+    audio = np.lib.format.open_memmap(folder / _AUDIO, mode="r+")
+    clean = np.lib.format.open_memmap(folder / _CLEAN, mode="r+") if spec.with_clean else None
+    for k in range(start, min(start + _CHUNK, spec.items)):
+        audio[k], before = _worker.item(k)
+        if clean is not None:
+            clean[k] = before
     audio.flush()
+    if clean is not None:
+        clean.flush()
     _done(_worker.folder, start).touch()
