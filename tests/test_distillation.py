@@ -44,6 +44,27 @@ def test_the_teacher_hears_the_augmented_audio(tiny_corpus: Path, tmp_path: Path
         answers(bank, LoudnessTeacher("b" * 64), items, tmp_path / "taught")
 
 
+def test_the_teacher_may_hear_what_the_student_does_not(tiny_corpus: Path, tmp_path: Path) -> None:
+    clips = read_corpus(tiny_corpus)
+    spec = BankSpec(items=8, seconds=0.5, shortest=0.3, channel=1.0, with_clean=True)
+    bank = open_or_build(tmp_path / "bank", spec, clips, np.ones(len(clips)), [], workers=1)
+    items = np.arange(8)
+    taught = answers(bank, LoudnessTeacher(), items, tmp_path / "taught", "clean")
+    assert taught == pytest.approx(LoudnessTeacher().predict_batch(bank.clean_batch(items)))
+    assert not np.allclose(taught, LoudnessTeacher().predict_batch(bank.batch(items)), rtol=0.01)
+    with pytest.raises(InputError, match="other settings: heard"):
+        answers(bank, LoudnessTeacher(), items, tmp_path / "taught")
+
+
+def test_channel_and_hearing_are_part_of_run_and_card(tiny_corpus: Path, tmp_path: Path) -> None:
+    recipe = _recipe(tiny_corpus, tmp_path / "a", channel=0.5, hear="clean")
+    run_recipe(recipe, LoudnessTeacher(), tmp_path / "a.safetensors")
+    assert "--channel 0.5 --hear clean" in read_card(tmp_path / "a.safetensors")["command"]
+    with pytest.raises(InputError, match="other settings: spec"):
+        other = _recipe(tiny_corpus, tmp_path / "a", channel=0.6, hear="clean")
+        run_recipe(other, LoudnessTeacher(), tmp_path / "b.safetensors")
+
+
 def test_stored_labels_are_weighted_by_the_mix(tiny_corpus: Path, tmp_path: Path) -> None:
     clips, store = read_corpus(tiny_corpus), LabelStore(tmp_path / "store")
     label(clips, LoudnessTeacher(), store)

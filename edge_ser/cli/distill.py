@@ -60,6 +60,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mixed", type=share, default=0.3, help="share of mixed-up clips (default: %(default)s)"
     )
+    parser.add_argument(
+        "--channel", type=share, default=0.0,
+        help="share of clips through a strong equaliser or telephone (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--hear", choices=("degraded", "clean"), default="degraded",
+        help="what the teacher answers on: the augmented clip, or the same clip before room, "
+        "microphone and noise, which makes the student robust (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--steps", type=positive_int, default=2_000, help="(default: %(default)s)")
     parser.add_argument(
         "--batch", type=positive_int, default=32, help="clips per step (default: %(default)s)"
@@ -101,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
         labels=args.labels,
         start_from=args.start_from,
         teacher=args.teacher,
+        channel=args.channel,
+        hear=args.hear,
     )
     metrics = run_recipe(recipe, None if args.labels else load_teacher(args.teacher), args.out)
     for unseen, figures in metrics.items():

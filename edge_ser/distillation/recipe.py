@@ -24,7 +24,7 @@ from edge_ser.audio.readable import only_readable
 from edge_ser.checkpoint import check_weights_name, read_card, save_weights
 from edge_ser.distillation.distill import Lesson, agreement, distill, initial_student
 from edge_ser.distillation.label_store import LabelStore, TeacherIdentity
-from edge_ser.distillation.teaching import answers, stored_answers
+from edge_ser.distillation.teaching import Heard, answers, stored_answers
 from edge_ser.errors import InputError
 from edge_ser.students.catalogue import find_student
 from edge_ser.students.cost import multiply_accumulates, parameter_count
@@ -62,6 +62,8 @@ class DistillRecipe:
     labels: Path | None
     start_from: Path | None = None
     teacher: str = "default"
+    channel: float = 0.0
+    hear: Heard = "degraded"
 
 
 def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dict[str, Any]:
@@ -84,9 +86,7 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
     _check_start(recipe)
     clips, noises = _sources(recipe)
     training, watched = split(clips, recipe.held_out)
-    spec = BankSpec(
-        recipe.items, recipe.seconds, min(_SHORTEST, recipe.seconds), recipe.mixed, recipe.seed
-    )
+    spec = _bank_spec(recipe)
     bank = open_or_build(_bank_folder(recipe), spec, clips, _weights(clips), noises, recipe.jobs)
     identity = identity_of(teacher) if teacher else LabelStore(_store(recipe)).teacher()
     lesson = _lesson(recipe, bank, clips, training, watched, teacher)
@@ -100,6 +100,18 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
     shutil.copy(plot_curve(folder / "curve.csv"), out.with_suffix(".curve.png"))
     shutil.copy(folder / "curve.csv", out.with_suffix(".curve.csv"))
     return metrics
+
+
+def _bank_spec(recipe: DistillRecipe) -> BankSpec:
+    return BankSpec(
+        items=recipe.items,
+        seconds=recipe.seconds,
+        shortest=min(_SHORTEST, recipe.seconds),
+        mixed=recipe.mixed,
+        seed=recipe.seed,
+        channel=recipe.channel,
+        with_clean=recipe.hear == "clean",
+    )
 
 
 def _check_start(recipe: DistillRecipe) -> None:
@@ -197,7 +209,8 @@ def _lesson(
     else:
         kept_out = kept_out[:_WATCHED_ITEMS]
         folder = recipe.work / f"taught-by-{teacher.weights_sha256[:12]}"
-        taught = answers(bank, teacher, np.concatenate([kept_out, learned]), folder)
+        asked = np.concatenate([kept_out, learned])
+        taught = answers(bank, teacher, asked, folder, recipe.hear)
     if len(learned) == 0 or len(kept_out) == 0:
         raise InputError(
             f"{len(learned)} items to learn from and {len(kept_out)} to watch are too few",
@@ -304,6 +317,8 @@ def _command(recipe: DistillRecipe) -> str:
         else ["--teacher", Path(recipe.teacher).name]
     )
     words += ["--held-out", *recipe.held_out] if recipe.held_out else []
+    words += ["--channel", recipe.channel] if recipe.channel else []
+    words += ["--hear", recipe.hear] if recipe.hear != "degraded" else []
     words += ["--items", recipe.items, "--seconds", recipe.seconds, "--mixed", recipe.mixed]
     words += ["--steps", recipe.steps, "--batch", recipe.batch]
     words += ["--learning-rate", recipe.learning_rate, "--seed", recipe.seed]

@@ -1,14 +1,16 @@
 """The teacher's answer for every item of an augmented bank: what a student is trained on.
 
 With a teacher at hand it hears exactly the audio that the student will hear, mixed and
-noisy, as in Wav2Small's training. With stored labels only (a teacher too costly to run
-again), an item inherits its clips' labels, weighted by their shares in the mix.
+noisy, as in Wav2Small's training; or the same item before room, microphone and noise, so that
+the student learns to answer as if they were not there. With stored labels only (a teacher too
+costly to run again), an item inherits its clips' labels, weighted by their shares in the mix.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,26 +23,35 @@ from edge_ser.distillation.label_store import LabelStore
 from edge_ser.teachers import Teacher
 from edge_ser.work_folder import bind
 
+Heard = Literal["degraded", "clean"]
+"""Which version of an item the teacher answers on."""
+
 _BATCH = 32
 _SAVE_EVERY = 50
 
 
 def answers(
-    bank: Bank, teacher: Teacher, items: NDArray[np.int64], folder: Path
+    bank: Bank,
+    teacher: Teacher,
+    items: NDArray[np.int64],
+    folder: Path,
+    heard: Heard = "degraded",
 ) -> NDArray[np.float32]:
     """(bank items, 3) A/D/V of the chosen items, NaN elsewhere; resumable, progress bar.
 
     Raises:
-        InputError: `folder` holds another teacher's answers.
+        InputError: `folder` holds another teacher's answers, or those on other audio.
     """
-    bind(folder, "teacher.json", {"id": teacher.id, "weights_sha256": teacher.weights_sha256})
+    who = {"id": teacher.id, "weights_sha256": teacher.weights_sha256, "heard": heard}
+    bind(folder, "teacher.json", who)
+    audio_of = bank.clean_batch if heard == "clean" else bank.batch
     path = folder / "answers.npy"
     known = np.load(path) if path.is_file() else np.full((bank.spec.items, 3), np.nan, np.float32)
     missing = items[np.isnan(known[items, 0])]
     starts = range(0, len(missing), _BATCH)
     for number, start in enumerate(tqdm(starts, desc="teaching", unit="batch")):
         batch = missing[start : start + _BATCH]
-        known[batch] = teacher.predict_batch(bank.batch(batch))
+        known[batch] = teacher.predict_batch(audio_of(batch))
         if number % _SAVE_EVERY == _SAVE_EVERY - 1:
             _save(path, known)
     if len(missing):
