@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 DEFAULT_TEACHER = "default"
 """Name of the small licence-clean teacher that ships with the package."""
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("float32", "bfloat16")
 
 
 class Teacher(Protocol):
@@ -18,7 +23,7 @@ class Teacher(Protocol):
     Attributes:
         id: name that goes into label stores, cards and manifests.
         licence: SPDX id or name of the weights' licence; it travels with everything learned.
-        weights_sha256: fingerprint of the weights.
+        weights_sha256: fingerprint of the weights, and of the precision if it is not float32.
     """
 
     id: str
@@ -34,11 +39,66 @@ class Teacher(Protocol):
         ...
 
 
-def load_teacher(name: str = DEFAULT_TEACHER) -> Teacher:
-    """The shipped teacher, or one trained by `edge-ser train-teacher`.
+@runtime_checkable
+class RaggedTeacher(Protocol):
+    """A teacher that answers clips of unequal length together; see `predict_many`."""
+
+    def predict_many(self, clips: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Clips of (samples,) at 16 kHz, of any lengths -> (clips, 3) A/D/V."""
+        ...
+
+
+def predict_many(teacher: Teacher, clips: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """A/D/V of clips of any lengths, the same as one by one (to 1e-4).
+
+    Args:
+        teacher: any; one that cannot pad and mask is asked clip by clip.
+        clips: (samples,) each, at 16 kHz.
+
+    Returns:
+        (clips, 3), in the order of the clips.
+    """
+    if not clips:
+        return np.empty((0, 3), np.float32)
+    if isinstance(teacher, RaggedTeacher):
+        return teacher.predict_many(clips)
+    return np.stack([teacher.predict(clip) for clip in clips])
+
+
+@dataclass(frozen=True)
+class TeacherChoice:
+    """Which teacher, and how it runs; small and picklable, so that worker processes can load it.
+
+    Attributes:
+        name: as `load_teacher` takes it.
+        revision: commit of a hub repository; None for the pinned one.
+        device: "auto", "cpu" or "cuda".
+        precision: "float32" or "bfloat16".
+    """
+
+    name: str = DEFAULT_TEACHER
+    revision: str | None = None
+    device: str = "auto"
+    precision: str = "float32"
+
+    def load(self) -> Teacher:
+        """The teacher; raises as `load_teacher` does."""
+        return load_teacher(self.name, self.revision, self.device, self.precision)
+
+
+def load_teacher(
+    name: str = DEFAULT_TEACHER,
+    revision: str | None = None,
+    device: str = "auto",
+    precision: str = "float32",
+) -> Teacher:
+    """The shipped teacher, one trained by `edge-ser train-teacher`, or a published one.
 
     Args:
         name: "default", or the path of a teacher's `.safetensors` with its card beside it.
+        revision: commit of a hub repository; None for the pinned one.
+        device: where a published teacher runs; "auto" takes a GPU if there is one.
+        precision: of a published teacher's convolutions and matrix products.
 
     Raises:
         InputError: no such file, or not a teacher's checkpoint.
