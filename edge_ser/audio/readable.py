@@ -14,18 +14,23 @@ from edge_ser.errors import InputError
 _LISTED = 10
 
 
-def only_readable(clips: Sequence[Clip]) -> list[Clip]:
-    """The clips whose files can be decoded whole; the others are listed on standard error."""
+def only_readable(clips: Sequence[Clip], quiet: bool = False) -> list[Clip]:
+    """The clips whose files can be decoded whole; the others are listed on standard error.
+
+    Args:
+        clips: each file is read.
+        quiet: no list and no progress bar, e.g. because another process shows them.
+    """
     good: list[Clip] = []
     failures: list[str] = []
-    for clip in tqdm(clips, desc="checking audio", unit="clip"):
+    for clip in tqdm(clips, desc="checking audio", unit="clip", disable=quiet):
         try:
             read_audio(clip.path)
         except (InputError, OSError) as error:
             failures.append(str(error))
         else:
             good.append(clip)
-    if failures:
+    if failures and not quiet:
         print(f"{len(failures)} of {len(clips)} files are left out:", file=sys.stderr)
         for failure in failures[:_LISTED]:
             print(f"  {failure}", file=sys.stderr)

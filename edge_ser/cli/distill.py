@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_ser.cli.number import non_negative_int, positive_float, positive_int, share
+from edge_ser.cli.teacher_arguments import add_teacher_arguments, chosen_teacher
 
 EXAMPLES = """\
   edge-ser distill --student wav2small --audio data/emodb data/speech --noise data/noise \\
@@ -14,6 +15,8 @@ EXAMPLES = """\
       --out my/wav2small.safetensors
   edge-ser distill --student wav2small --audio recordings/ --labels labels/ \\
       --out my/wav2small.safetensors      # stored labels, the teacher is not run
+  torchrun --nproc-per-node 2 -m edge_ser distill --audio recordings/ --out my/student.safetensors
+                                          # two processes (or GPUs) share each batch
 Killed runs continue where they stopped: give the same --work folder again.
 Next: edge-ser export --checkpoint my/wav2small.safetensors --calibration-audio recordings/"""
 
@@ -27,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--noise", type=Path, help="folder of background noise to mix in")
     parser.add_argument("--out", type=Path, required=True, help="student's .safetensors to write")
     teaching = parser.add_mutually_exclusive_group()
-    teaching.add_argument(
-        "--teacher", default="default", help="'default' or a teacher's .safetensors"
-    )
+    add_teacher_arguments(parser, teaching, precision_option="--teacher-precision")
     teaching.add_argument("--labels", type=Path, help="label store to learn from instead")
     parser.add_argument(
         "--start-from", type=Path, metavar="CHECKPOINT",
@@ -81,7 +82,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=positive_int, default=2, help="processes that augment (default: %(default)s)"
     )
     parser.add_argument(
-        "--threads", type=positive_int, default=1, help="of torch (default: %(default)s)"
+        "--threads",
+        type=positive_int,
+        default=1,
+        help="of torch, in each process (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision", choices=("32", "bf16-mixed", "16-mixed"), default="bf16-mixed",
+        help="of the student's training; 16-mixed on GPUs only (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the student with torch.compile; GPUs only"
     )
 
 
@@ -90,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from edge_ser.distillation.recipe import DistillRecipe, run_recipe
-    from edge_ser.teachers import load_teacher
+    from edge_ser.training.processes import lost_processes_named, start_processes
 
     torch.set_num_threads(args.threads)
     recipe = DistillRecipe(
@@ -112,8 +123,15 @@ def run(args: argparse.Namespace) -> int:
         teacher=args.teacher,
         channel=args.channel,
         hear=args.hear,
+        precision=args.precision,
+        compiled=args.compile,
     )
-    metrics = run_recipe(recipe, None if args.labels else load_teacher(args.teacher), args.out)
+    fabric = start_processes(args.device, args.precision)
+    with lost_processes_named(fabric):
+        teacher = None if args.labels else chosen_teacher(args).load()
+        metrics = run_recipe(recipe, teacher, args.out, fabric)
+    if not fabric.is_global_zero:
+        return 0
     for unseen, figures in metrics.items():
         for name, value in figures.items():
             whom = unseen.replace("_", " ")

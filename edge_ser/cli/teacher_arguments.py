@@ -20,13 +20,15 @@ def add_teacher_arguments(
     parser: argparse.ArgumentParser,
     choice: _ActionsContainer | None = None,
     default: str | None = DEFAULT_TEACHER,
+    precision_option: str = "--precision",
 ) -> None:
-    """Declare `--teacher`, `--revision`, `--device` and `--precision`.
+    """Declare `--teacher`, `--revision`, `--device` and the teacher's precision.
 
     Args:
         parser: of the verb.
         choice: mutually exclusive group that gets `--teacher`; the other options stand alone.
         default: of `--teacher`; None where the verb must know whether it was given.
+        precision_option: another name for a verb that has a precision of its own.
     """
     group = parser.add_argument_group("teacher", "published teachers: see docs/TEACHERS.md")
     (choice or group).add_argument("--teacher", default=default, metavar="NAME", help=_TEACHER_HELP)
@@ -39,7 +41,7 @@ def add_teacher_arguments(
         help="where a published teacher runs; auto: a GPU if there is one (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
-        "--precision", choices=PRECISIONS, default="float32",
+        precision_option, dest="teacher_precision", choices=PRECISIONS, default="float32",
         help="of a published teacher (default: %(default)s)",
     )  # fmt: skip
 
@@ -47,5 +49,5 @@ def add_teacher_arguments(
 def chosen_teacher(args: argparse.Namespace) -> TeacherChoice:
     """What the options of `add_teacher_arguments` say; nothing is loaded."""
     return TeacherChoice(
-        args.teacher or DEFAULT_TEACHER, args.revision, args.device, args.precision
+        args.teacher or DEFAULT_TEACHER, args.revision, args.device, args.teacher_precision
     )

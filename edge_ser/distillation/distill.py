@@ -77,8 +77,7 @@ def distill(
         compiled: compile backbone and head with `torch.compile`.
 
     Raises:
-        InputError: unknown student, `start_from` is of another one, or the batch cannot be
-            shared evenly.
+        InputError: unknown student, or `start_from` is of another one.
     """
     fabric = fabric or start_processes(precision="bf16-mixed")
     torch.manual_seed(seed)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,11 @@ from edge_ser.students.student import Student
 from edge_ser.teachers import Teacher
 from edge_ser.training.curves import plot_curve
 from edge_ser.training.loop import Schedule
+from edge_ser.training.processes import Precision, check_shares, start_processes
 from edge_ser.work_folder import bind
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _SHORTEST = 0.8
 """Seconds of the shortest crop."""
@@ -64,15 +68,24 @@ class DistillRecipe:
     teacher: str = "default"
     channel: float = 0.0
     hear: Heard = "degraded"
+    precision: Precision = "bf16-mixed"
+    compiled: bool = False
 
 
-def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dict[str, Any]:
+def run_recipe(
+    recipe: DistillRecipe, teacher: Teacher | None, out: Path, fabric: Fabric | None = None
+) -> dict[str, Any]:
     """Train a student and write checkpoint, card and learning curve.
+
+    Several processes need a work folder that all of them see: the first one makes the bank, asks
+    the teacher, keeps the state and writes the results.
 
     Args:
         recipe: inputs and budget.
         teacher: answers for each augmented item; None to use the stored labels.
         out: the student's `.safetensors`.
+        fabric: the processes that train together, started with the recipe's precision; this one
+            alone on the CPU by default.
 
     Returns:
         The card's metrics.
@@ -80,25 +93,31 @@ def run_recipe(recipe: DistillRecipe, teacher: Teacher | None, out: Path) -> dic
     Raises:
         InputError: a corpus cannot be used, or nothing is left to train on.
     """
+    fabric = fabric or start_processes(precision=recipe.precision)
+    check_shares(fabric, recipe.batch)
     check_weights_name(out)
     find_student(recipe.student)
     check_distinct(recipe.audio)
     _check_start(recipe)
-    clips, noises = _sources(recipe)
-    training, watched = split(clips, recipe.held_out)
-    spec = _bank_spec(recipe)
-    bank = open_or_build(_bank_folder(recipe), spec, clips, _weights(clips), noises, recipe.jobs)
-    identity = identity_of(teacher) if teacher else LabelStore(_store(recipe)).teacher()
-    lesson = _lesson(recipe, bank, clips, training, watched, teacher)
-    folder = recipe.work / _run_name(recipe)
-    bind(folder, "run.json", _run_settings(recipe, identity))
-    student = _train_with_bar(recipe, lesson, folder)
+    with fabric.rank_zero_first():  # it makes bank and answers, which the others then find
+        clips, noises = _sources(recipe, quiet=not fabric.is_global_zero)
+        training, watched = split(clips, recipe.held_out)
+        spec, weights = _bank_spec(recipe), _weights(clips)
+        bank = open_or_build(_bank_folder(recipe), spec, clips, weights, noises, recipe.jobs)
+        identity = identity_of(teacher) if teacher else LabelStore(_store(recipe)).teacher()
+        lesson = _lesson(recipe, bank, clips, training, watched, teacher)
+        folder = recipe.work / _run_name(recipe)
+        bind(folder, "run.json", _run_settings(recipe, identity))
+    student = _train_with_bar(recipe, lesson, folder, fabric)
     named = any(clip.speaker for clip, seen in zip(clips, watched, strict=True) if seen)
     unseen = "unseen_speakers" if named else "unseen_clips"
     metrics = {unseen: agreement(student, lesson, lesson.watched)}
-    save_weights(out, student.state_dict(), _card(student, recipe, identity, noises, metrics))
-    shutil.copy(plot_curve(folder / "curve.csv"), out.with_suffix(".curve.png"))
-    shutil.copy(folder / "curve.csv", out.with_suffix(".curve.csv"))
+    if fabric.is_global_zero:
+        card = _card(student, recipe, identity, noises, metrics, fabric.world_size)
+        save_weights(out, student.state_dict(), card)
+        shutil.copy(plot_curve(folder / "curve.csv"), out.with_suffix(".curve.png"))
+        shutil.copy(folder / "curve.csv", out.with_suffix(".curve.csv"))
+    fabric.barrier()
     return metrics
 
 
@@ -163,8 +182,8 @@ def identity_of(teacher: Teacher) -> TeacherIdentity:
     return TeacherIdentity(teacher.id, teacher.licence, teacher.weights_sha256)
 
 
-def _sources(recipe: DistillRecipe) -> tuple[list[Clip], list[Clip]]:
-    """Speech and noise that can be read.
+def _sources(recipe: DistillRecipe, quiet: bool) -> tuple[list[Clip], list[Clip]]:
+    """Speech and noise that can be read; `quiet` tells of no bad file.
 
     Files are decoded to find that out, unless a bank of exactly these files exists already.
 
@@ -175,7 +194,8 @@ def _sources(recipe: DistillRecipe) -> tuple[list[Clip], list[Clip]]:
     noises = read_corpus(recipe.noise) if recipe.noise else []
     if is_bank_of(_bank_folder(recipe), clips, noises):
         return clips, noises
-    clips, noises = only_readable(clips), only_readable(noises) if noises else []
+    clips = only_readable(clips, quiet)
+    noises = only_readable(noises, quiet) if noises else []
     if not clips:
         raise InputError(
             f"none of the files in {', '.join(map(str, recipe.audio))} can be read",
@@ -256,16 +276,25 @@ def _hash(voice: str) -> int:
     return int(hashlib.sha256(voice.encode()).hexdigest(), 16)
 
 
-def _train_with_bar(recipe: DistillRecipe, lesson: Lesson, folder: Path) -> Student:
+def _train_with_bar(recipe: DistillRecipe, lesson: Lesson, folder: Path, fabric: Fabric) -> Student:
     schedule = Schedule(recipe.steps, recipe.batch, recipe.learning_rate)
-    with tqdm(total=recipe.steps, desc=f"distilling {recipe.student}", unit="step") as bar:
+    title, hidden = f"distilling {recipe.student}", not fabric.is_global_zero
+    with tqdm(total=recipe.steps, desc=title, unit="step", disable=hidden) as bar:
 
         def advance(step: int, loss: float) -> None:
             bar.update(step - bar.n)
             bar.set_postfix(loss=f"{loss:.4f}")
 
         return distill(
-            recipe.student, lesson, schedule, recipe.seed, folder, advance, recipe.start_from
+            recipe.student,
+            lesson,
+            schedule,
+            recipe.seed,
+            folder,
+            advance,
+            recipe.start_from,
+            fabric,
+            recipe.compiled,
         )
 
 
@@ -281,6 +310,7 @@ def _card(
     teacher: TeacherIdentity,
     noises: Sequence[Clip],
     metrics: dict[str, Any],
+    processes: int,
 ) -> dict[str, Any]:
     training_data = [{**licence_of(folder), "use": "unlabelled speech"} for folder in recipe.audio]
     if recipe.noise:
@@ -300,15 +330,18 @@ def _card(
         "training_data": training_data,
         "attribution": attributions(noises),
         "seed": recipe.seed,
-        "command": _command(recipe),
+        "command": _command(recipe, processes),
         "history": history,
         "metrics": metrics,
     }
 
 
-def _command(recipe: DistillRecipe) -> str:
+def _command(recipe: DistillRecipe, processes: int) -> str:
     """How to train the same student again; folders and files by name, as paths are private."""
-    words: list[object] = ["edge-ser", "distill", "--student", recipe.student, "--audio"]
+    words: list[object] = ["edge-ser"]
+    if processes > 1:
+        words = ["torchrun", "--nproc-per-node", processes, "-m", "edge_ser"]
+    words += ["distill", "--student", recipe.student, "--audio"]
     words += [corpus_name(folder) for folder in recipe.audio]
     words += ["--noise", corpus_name(recipe.noise)] if recipe.noise else []
     words += (
@@ -322,5 +355,7 @@ def _command(recipe: DistillRecipe) -> str:
     words += ["--items", recipe.items, "--seconds", recipe.seconds, "--mixed", recipe.mixed]
     words += ["--steps", recipe.steps, "--batch", recipe.batch]
     words += ["--learning-rate", recipe.learning_rate, "--seed", recipe.seed]
+    words += ["--precision", recipe.precision]
+    words += ["--compile"] if recipe.compiled else []
     words += ["--start-from", recipe.start_from.name] if recipe.start_from else []
     return shlex.join(map(str, words))

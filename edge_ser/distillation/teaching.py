@@ -49,7 +49,8 @@ def answers(
     known = np.load(path) if path.is_file() else np.full((bank.spec.items, 3), np.nan, np.float32)
     missing = items[np.isnan(known[items, 0])]
     starts = range(0, len(missing), _BATCH)
-    for number, start in enumerate(tqdm(starts, desc="teaching", unit="batch")):
+    bar = tqdm(starts, desc="teaching", unit="batch", disable=not starts)
+    for number, start in enumerate(bar):
         batch = missing[start : start + _BATCH]
         known[batch] = teacher.predict_batch(audio_of(batch))
         if number % _SAVE_EVERY == _SAVE_EVERY - 1:

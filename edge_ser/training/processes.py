@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from edge_ser.errors import EdgeSerError, InputError
 
 if TYPE_CHECKING:
-    import numpy as np
     from lightning_fabric import Fabric
-    from numpy.typing import NDArray
 
 Precision = Literal["32", "bf16-mixed", "16-mixed"]
 PRECISIONS: tuple[Precision, ...] = ("32", "bf16-mixed", "16-mixed")
@@ -29,7 +29,7 @@ PRECISIONS: tuple[Precision, ...] = ("32", "bf16-mixed", "16-mixed")
 
 DEVICES = ("auto", "cpu", "cuda")
 
-Item = TypeVar("Item", bound="np.generic")
+Item = TypeVar("Item", bound=np.generic)
 
 
 def start_processes(device: str = "cpu", precision: Precision = "32") -> Fabric:
@@ -73,19 +73,22 @@ def _accelerator(device: str, precision: Precision) -> str:
     return chosen
 
 
-def own_share(fabric: Fabric, batch: NDArray[Item]) -> NDArray[Item]:
-    """What of a global batch this process works on; the shares in order of rank are the batch.
+def check_shares(fabric: Fabric, batch: int) -> None:
+    """Refuse a global batch that the processes cannot share evenly.
 
     Raises:
-        InputError: the batch cannot be shared out evenly.
+        InputError: it is no multiple of their number.
     """
-    if len(batch) % fabric.world_size:
+    if batch % fabric.world_size:
         raise InputError(
-            f"a batch of {len(batch)} cannot be shared evenly by {fabric.world_size} processes",
+            f"a batch of {batch} cannot be shared evenly by {fabric.world_size} processes",
             f"give a --batch that is a multiple of {fabric.world_size}",
         )
-    width = len(batch) // fabric.world_size
-    return batch[fabric.global_rank * width :][:width]
+
+
+def own_share(fabric: Fabric, batch: NDArray[Item]) -> NDArray[Item]:
+    """What of a global batch this process works on; the shares in order of rank are the batch."""
+    return np.split(batch, fabric.world_size)[fabric.global_rank]
 
 
 def gathered(fabric: Fabric, own: Tensor) -> Tensor:
