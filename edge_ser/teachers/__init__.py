@@ -10,6 +10,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_ser.errors import InputError
+
 DEFAULT_TEACHER = "default"
 """Name of the small licence-clean teacher that ships with the package."""
 
@@ -95,16 +97,36 @@ def load_teacher(
     """The shipped teacher, one trained by `edge-ser train-teacher`, or a published one.
 
     Args:
-        name: "default", or the path of a teacher's `.safetensors` with its card beside it.
-        revision: commit of a hub repository; None for the pinned one.
+        name: "default"; the path of a teacher's `.safetensors` with its card beside it;
+            "wav2vec2-msp-dim", "wavlm-odyssey" or "ensemble", their mean; a folder with the files
+            of one of the two; "ensemble=FOLDER,FOLDER"; or OWNER/NAME on the hub.
+        revision: full commit of a hub repository; None for the pinned one.
         device: where a published teacher runs; "auto" takes a GPU if there is one.
         precision: of a published teacher's convolutions and matrix products.
 
     Raises:
-        InputError: no such file, or not a teacher's checkpoint.
+        InputError: no such teacher, or its files cannot be used.
+        EnvironmentMissing: a published teacher's packages are not installed, or there is no GPU.
     """
     from edge_ser.models import shipped
+
+    _check_choice("device", device, DEVICES)
+    _check_choice("precision", precision, PRECISIONS)
+    if name != DEFAULT_TEACHER and not name.endswith(".safetensors"):
+        from edge_ser.teachers.loading import load_published
+
+        return load_published(name, revision, device, precision)
+    if revision:
+        raise InputError(
+            f"--revision {revision} is of a repository on the hub, but {name} is a file",
+            "leave --revision away",
+        )
     from edge_ser.teachers.embedded import EmbeddedTeacher
 
     path = shipped("teacher.safetensors") if name == DEFAULT_TEACHER else Path(name)
     return EmbeddedTeacher.load(path)
+
+
+def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"no {option} {value!r}", f"supported: {', '.join(allowed)}")
