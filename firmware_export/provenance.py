@@ -10,6 +10,7 @@ from calibration.cache import CalibrationCache
 from edge_ser import DIMENSIONS, SAMPLE_RATE, __version__
 from edge_ser.bundle.manifest import CalibrationInfo, DataSource, Teacher
 from edge_ser.errors import InputError
+from edge_ser.teachers.licence import combined, is_non_commercial
 
 _TOOLS = (
     "ai-edge-litert",
@@ -35,12 +36,17 @@ def tool_versions() -> dict[str, str]:
 def teacher_of(card: dict[str, Any]) -> Teacher:
     """Whose labels the student learnt.
 
+    A student that went on from another keeps what that one had learnt, so the licences of all
+    its teachers hold, not the last one's only.
+
     Raises:
         InputError: the card does not say.
     """
     try:
         teacher = card["teacher"]
-        return Teacher(teacher["id"], teacher["licence"], teacher["weights_sha256"])
+        earlier = [step["teacher"]["licence"] for step in card.get("history", [])]
+        licence = combined([teacher["licence"], *earlier])
+        return Teacher(teacher["id"], licence, teacher["weights_sha256"])
     except (KeyError, TypeError) as error:
         raise InputError(
             "the checkpoint's card does not name its teacher's id, licence and weights_sha256",
@@ -83,6 +89,18 @@ def model_licence(card: dict[str, Any]) -> str:
     return str(card.get("licence") or teacher_of(card).licence)
 
 
+def commercial_notice(card: dict[str, Any]) -> str:
+    """What must be said of weights that may not be used commercially; "" of others."""
+    teacher = teacher_of(card)
+    licences = combined([teacher.licence, model_licence(card)])
+    if not is_non_commercial(licences):
+        return ""
+    return (
+        f"NOT FOR COMMERCIAL USE: these weights were learned from {teacher.id}, "
+        f"whose licence they inherit ({licences})"
+    )
+
+
 def licence_lines(card: dict[str, Any]) -> list[str]:
     """One line per licence that the bundle's receiver must know, attribution included."""
     data = [f"{d.name}: {d.licence} ({d.use})" for d in training_data_of(card)]
@@ -90,7 +108,9 @@ def licence_lines(card: dict[str, Any]) -> list[str]:
         credit if isinstance(credit, str) else "; ".join(f"{k}: {v}" for k, v in credit.items())
         for credit in card.get("attribution", [])
     ]
+    notice = commercial_notice(card)
     return [
+        *([notice] if notice else []),
         f"weights: {model_licence(card)}",
         f"software edge-ser: {SOFTWARE_LICENCE}",
         *data,

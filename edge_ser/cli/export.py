@@ -165,8 +165,10 @@ def run(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace, checkpoint: Path, calibration: CalibrationCache) -> int:
     from edge_ser.checkpoint import read_card
     from firmware_export.export import export_bundle
+    from firmware_export.provenance import commercial_notice
 
-    student = read_card(checkpoint).get("student", "student")
+    card = read_card(checkpoint)
+    student = card.get("student", "student")
     result = export_bundle(
         checkpoint,
         args.target,
@@ -182,6 +184,8 @@ def _export(args: argparse.Namespace, checkpoint: Path, calibration: Calibration
         progress=True,
     )
     print(_summary(result))
+    if notice := commercial_notice(card):
+        print(f"licence  {notice}")
     return 0 if result.drift.verdict.passed else 1
 
 
