@@ -30,6 +30,7 @@ from edge_ser.students.catalogue import find_student
 from edge_ser.students.cost import multiply_accumulates, parameter_count
 from edge_ser.students.student import Student
 from edge_ser.teachers import Teacher
+from edge_ser.teachers.loading import public_name
 from edge_ser.training.curves import plot_curve
 from edge_ser.training.loop import Schedule
 from edge_ser.training.processes import Precision, check_shares, start_processes
@@ -347,7 +348,7 @@ def _command(recipe: DistillRecipe, processes: int) -> str:
     words += (
         ["--labels", recipe.labels.name]
         if recipe.labels
-        else ["--teacher", Path(recipe.teacher).name]
+        else ["--teacher", public_name(recipe.teacher)]
     )
     words += ["--held-out", *recipe.held_out] if recipe.held_out else []
     words += ["--channel", recipe.channel] if recipe.channel else []
