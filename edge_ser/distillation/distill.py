@@ -96,7 +96,7 @@ def distill(
         with torch.no_grad():
             log_mel = student.frontend(fabric.to_device(audio))
         prediction = predict(log_mel.contiguous(memory_format=torch.channels_last))
-        answers = fabric.to_device(torch.from_numpy(lesson.answers[items]))
+        answers = torch.from_numpy(lesson.answers[items]).to(prediction)
         return ccc_l1_loss(gathered(fabric, prediction).flatten(0, 1), answers)
 
     def watch(step: int) -> dict[str, float]:
@@ -115,8 +115,9 @@ class _Learner(nn.Module):
 
     def forward(self, log_mel: Tensor) -> Tensor:
         values, scores = self.backbone(log_mel)
+        exact = self.head.out.weight.dtype
         with torch.autocast(log_mel.device.type, enabled=False):
-            prediction: Tensor = self.head(values.float(), scores.float())
+            prediction: Tensor = self.head(values.to(exact), scores.to(exact))
         return prediction
 
 

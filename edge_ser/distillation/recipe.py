@@ -96,6 +96,8 @@ def run_recipe(
     """
     fabric = fabric or start_processes(precision=recipe.precision)
     check_shares(fabric, recipe.batch)
+    if recipe.compiled and fabric.device.type == "cpu":
+        raise InputError("--compile is for GPUs only", "leave it out to train on the CPU")
     check_weights_name(out)
     find_student(recipe.student)
     check_distinct(recipe.audio)

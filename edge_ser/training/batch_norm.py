@@ -27,10 +27,10 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         self.gather = gather
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch share, C, H, W) -> the same, normalised; float32 inside."""
+        """(batch share, C, H, W) -> the same, normalised; inside as exact as the weights."""
         if not self.training:
             return super().forward(x)
-        own = x.float()
+        own = x.to(self.weight.dtype)
         variance, mean = torch.var_mean(own, (0, 2, 3), unbiased=False)
         means, variances = self.gather(torch.stack([mean, variance])).unbind(1)
         mean = means.mean(0)

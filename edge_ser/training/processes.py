@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -50,6 +51,7 @@ def start_processes(device: str = "cpu", precision: Precision = "32") -> Fabric:
     if not TorchElasticEnvironment.detect():
         alone = LightningEnvironment()  # also inside a batch job of a cluster
         return Fabric(accelerator=accelerator, devices=1, precision=precision, plugins=alone)
+    warnings.filterwarnings("ignore", "torch.distributed.nn.functional.all_gather is deprecated")
     fabric = Fabric(
         accelerator=accelerator,
         strategy="ddp",
