@@ -167,9 +167,10 @@ def _licence(path: Path, published: PublishedTeacher) -> str:
     if not card.is_file():
         return published.licence
     from huggingface_hub import metadata_load
+    from yaml import YAMLError  # type: ignore[import-untyped]
 
     try:
         stated = (metadata_load(card) or {}).get("license")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, YAMLError) as error:
         raise InputError(f"the header of {card} cannot be read: {error}") from error
     return spdx(stated) if isinstance(stated, str) and stated.strip() else published.licence

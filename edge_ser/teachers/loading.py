@@ -76,7 +76,7 @@ def _folder(name: str, revision: str | None) -> Path:
     repositories = {teacher.name: teacher.repository for teacher in PUBLISHED}
     if name in repositories:
         return download(repositories[name], revision)
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         if revision:
             raise InputError(
                 f"--revision {revision} is of a repository on the hub, but {name} is a folder",
