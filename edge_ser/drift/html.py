@@ -1,29 +1,24 @@
-"""The report as one HTML page: no script, no network, readable on a phone and in the dark.
+"""The report as one HTML page.
 
-Only layout is decided here; every figure comes from the report object. A content security
-policy in the page forbids it to load anything, so that it opens alike offline.
+Only layout is decided here; every figure comes from the report object.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
-from importlib import resources
 
 import numpy as np
 
-from edge_ser import DIMENSIONS, __version__
+from edge_ser import DIMENSIONS
 from edge_ser.drift.agreement import Agreement, Comparison
 from edge_ser.drift.gate import Gate
 from edge_ser.drift.report import WORST_CLIPS, Condition, DriftReport
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+from edge_ser.reporting.page import bullets, document, figure, header, table
 
 
 def render(report: DriftReport) -> str:
     """The whole page."""
-    style = resources.files("edge_ser.drift").joinpath("report.css").read_text(encoding="utf-8")
-    title = f"Drift of {report.title}"
     sections = (
         _verdict(report),
         _warnings(report),
@@ -36,20 +31,7 @@ def render(report: DriftReport) -> str:
         _layers(report),
         _reading(),
     )
-    return "\n".join(
-        (
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title>",
-            f"<style>{style}</style></head><body>",
-            f"<h1>{escape(title)}</h1>",
-            *sections,
-            f'<footer class="soft">edge-ser {__version__}, <code>edge-ser drift</code></footer>',
-            "</body></html>\n",
-        )
-    )
+    return document(f"Drift of {report.title}", sections, "drift")
 
 
 def _verdict(report: DriftReport) -> str:
@@ -69,7 +51,7 @@ def _verdict(report: DriftReport) -> str:
         f"Limits in each dimension: {limits}.</p>{worst}",
     ]
     if verdict.failures:
-        lines.append(_list(verdict.failures))
+        lines.append(bullets(verdict.failures))
     return "\n".join([*lines, "</div>"])
 
 
@@ -89,7 +71,7 @@ def _warnings(report: DriftReport) -> str:
     found = report.result.warnings()
     if not found:
         return ""
-    return f'<div class="warnings"><strong>Warnings</strong>{_list(found)}</div>'
+    return f'<div class="warnings"><strong>Warnings</strong>{bullets(found)}</div>'
 
 
 def _measured(report: DriftReport) -> str:
@@ -100,7 +82,7 @@ def _measured(report: DriftReport) -> str:
         **report.facts,
     }
     rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items())
-    return f"<h2>What was measured, on what</h2><dl>{rows}</dl>{_list(report.notes)}"
+    return f"<h2>What was measured, on what</h2><dl>{rows}</dl>{bullets(report.notes)}"
 
 
 def _steps(report: DriftReport) -> str:
@@ -109,8 +91,8 @@ def _steps(report: DriftReport) -> str:
         f"<td>{escape(step.engine)}</td><td>{escape(step.sha256[:12]) or '–'}</td></tr>"
         for step in report.steps
     ]
-    head = _head("step", "file", "engine", "SHA-256")
-    body = f'<div class="scroll"><table>{head}<tbody>{"".join(rows)}</tbody></table></div>'
+    head = header("step", "file", "engine", "SHA-256")
+    body = table(head, rows)
     return f"<h2>The chain</h2>{body}"
 
 
@@ -145,8 +127,8 @@ def _table(comparisons: dict[str, Comparison], gate_of: Callable[[str], Gate | N
         )
         for name, figures in comparison.dimensions.items():
             rows.append(_figures(name, figures, gate, comparison.clips))
-    head = _head("", "CCC", "PCC", "MAE", "p99", "max")
-    return f'<div class="scroll"><table>{head}<tbody>{"".join(rows)}</tbody></table></div>'
+    head = header("", "CCC", "PCC", "MAE", "p99", "max")
+    return table(head, rows)
 
 
 def _figures(name: str, figures: Agreement, gate: Gate | None, clips: int) -> str:
@@ -181,10 +163,8 @@ def _plots(report: DriftReport) -> str:
         for column, name in enumerate(DIMENSIONS):
             x, y = truth[both, column], values[both, column]
             ccc = comparison.dimensions[name].ccc
-            clouds.append(
-                _figure(f"{name}, CCC {ccc:.5f}", scatter(x, y, [result.reference, step]))
-            )
-            spreads.append(_figure(f"{name}, error", histogram(y - x, limit, "error")))
+            clouds.append(figure(f"{name}, CCC {ccc:.5f}", scatter(x, y, [result.reference, step])))
+            spreads.append(figure(f"{name}, error", histogram(y - x, limit, "error")))
         opened = " open" if position == 0 else ""
         blocks.append(
             f"<details{opened}><summary>{escape(step)} against {escape(result.reference)}"
@@ -211,7 +191,7 @@ def _worst(report: DriftReport) -> str:
             f"<td>{_triple(clip.reference)}</td><td>{_triple(clip.predicted)}</td></tr>"
             for clip in report.result.worst(step, WORST_CLIPS)
         ]
-        head = _head("clip", "s", "worst in", "error", "reference A D V", "step A D V")
+        head = header("clip", "s", "worst in", "error", "reference A D V", "step A D V")
         opened = " open" if position == 0 else ""
         blocks.append(
             f'<details{opened}><summary>{escape(step)}</summary><div class="scroll">'
@@ -227,7 +207,7 @@ def _conditions(report: DriftReport) -> str:
         return ""
     clips = len(report.conditions[0].result.clips)
     rows = "".join(row for condition in report.conditions for row in _condition(condition))
-    head = _head("step", "CCC A", "CCC D", "CCC V", "MAE", "max")
+    head = header("step", "CCC A", "CCC D", "CCC V", "MAE", "max")
     reference = escape(report.result.reference)
     return (
         "<h2>Under perturbations</h2>"
@@ -267,14 +247,13 @@ def _layers(report: DriftReport) -> str:
             f'<td class="wide">{layer.alone_mae:.5f}<br><span class="bar" '
             f'style="width:{width:.0f}%;margin-left:0"></span></td>{_cell(layer.alone_max)}</tr>'
         )
-    head = _head("layer", "SQNR dB, all int8", "SQNR dB, alone", "A/D/V MAE, alone", "max, alone")
+    head = header("layer", "SQNR dB, all int8", "SQNR dB, alone", "A/D/V MAE, alone", "max, alone")
     return (
         "<h2>What each layer costs</h2>"
         '<p class="soft">Signal to quantisation noise of the layer\'s output in '
         "<code>model.int8.onnx</code>, with every layer int8 and with this layer alone; and "
         "the error of A/D/V that this layer alone would cause. The int8 TFLite files use the "
-        "same ranges.</p>"
-        f'<div class="scroll"><table>{head}<tbody>{"".join(rows)}</tbody></table></div>'
+        "same ranges.</p>" + table(head, rows)
     )
 
 
@@ -291,10 +270,6 @@ def _reading() -> str:
     )
 
 
-def _head(*names: str) -> str:
-    return f"<thead><tr>{''.join(f'<th>{escape(name)}</th>' for name in names)}</tr></thead>"
-
-
 def _cell(value: float, missed: bool = False) -> str:
     kind = ' class="miss"' if missed else ""
     return f"<td{kind}>{_number(value)}</td>"
@@ -304,18 +279,9 @@ def _number(value: float) -> str:
     return f"{value:.0e}" if 0 < abs(value) < 5e-6 else f"{value:.5f}"
 
 
-def _figure(caption: str, svg: str) -> str:
-    return f"<figure><figcaption>{escape(caption)}</figcaption>{svg}</figure>"
-
-
 def _triple(values: Sequence[float]) -> str:
     return " ".join(f"{value:.3f}" for value in values)
 
 
 def _decibel(value: float | None) -> str:
     return "exact" if value is None else f"{value:.1f}"
-
-
-def _list(lines: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<ul>{items}</ul>" if items else ""
