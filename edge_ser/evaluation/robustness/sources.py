@@ -1,0 +1,112 @@
+"""Recordings that are mixed into clips: speech of others, noises, music, coughs, sneezes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+
+from edge_ser.audio.corpus import Clip, read_corpus
+from edge_ser.audio.files import read_audio
+from edge_ser.evaluation.robustness.perturbation import Signal
+
+_CATEGORY_COLUMNS = ("category", "label", "class", "emotion_raw")
+_COUGH, _SNEEZE = "cough", "sneez"
+_STATIONARY = ("white_noise", "pink_noise")
+"""Of Speech Commands' backgrounds: white noise has a row of its own."""
+
+_SILENT_DB = -40.0
+_KEPT_FILES = 64
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What can be mixed into clips; what is empty cannot be measured.
+
+    Attributes:
+        speech: of other people than the clips', for babble.
+        environment: noises of places, machines, weather, animals.
+        music: recordings; empty takes synthetic music.
+        coughs, sneezes: one or several in a file.
+    """
+
+    speech: tuple[Path, ...] = ()
+    environment: tuple[Path, ...] = ()
+    music: tuple[Path, ...] = ()
+    coughs: tuple[Path, ...] = ()
+    sneezes: tuple[Path, ...] = ()
+
+    @classmethod
+    def from_folders(
+        cls,
+        babble: Path | None = None,
+        noise: Path | None = None,
+        music: Path | None = None,
+        coughs: Path | None = None,
+        sneezes: Path | None = None,
+    ) -> Sources:
+        """Sources in folders of audio, with or without a `manifest.csv`.
+
+        Args:
+            babble: speech.
+            noise: noises; where a manifest's column `category`, `label`, `class` or
+                `emotion_raw` says that a file is a cough or a sneeze, as ESC-10's and ESC-50's
+                do, it serves as such and not as an environment.
+            music: songs or pieces; None for synthetic music.
+            coughs, sneezes: folders of their own, besides those that `noise` has.
+
+        Raises:
+            InputError: a folder is not there, empty, or its manifest cannot be used.
+        """
+        noises = read_corpus(noise) if noise else []
+        return cls(
+            speech=_files(babble),
+            environment=_paths([clip for clip in noises if _is_environment(clip)]),
+            music=_files(music),
+            coughs=_files(coughs) + _paths([clip for clip in noises if _is(clip, _COUGH)]),
+            sneezes=_files(sneezes) + _paths([clip for clip in noises if _is(clip, _SNEEZE)]),
+        )
+
+
+def _files(folder: Path | None) -> tuple[Path, ...]:
+    return _paths(read_corpus(folder)) if folder else ()
+
+
+def _paths(clips: Sequence[Clip]) -> tuple[Path, ...]:
+    return tuple(clip.path for clip in clips)
+
+
+def _is(clip: Clip, kind: str) -> bool:
+    return any(kind in clip.fields.get(column, "").lower() for column in _CATEGORY_COLUMNS)
+
+
+def _is_environment(clip: Clip) -> bool:
+    return not any(_is(clip, kind) for kind in (_COUGH, _SNEEZE, *_STATIONARY))
+
+
+def excerpt(files: Sequence[Path], samples: int, random: Generator) -> Signal:
+    """(samples,) of one of the files, from a random place on, repeated as needed."""
+    recording = _read(files[int(random.integers(len(files)))])
+    start = int(random.integers(len(recording)))
+    return np.resize(np.roll(recording, -start), samples)
+
+
+def event(files: Sequence[Path], random: Generator) -> Signal:
+    """One of the files without the silence (-40 dB of its peak) around what it records."""
+    return without_silence(_read(files[int(random.integers(len(files)))]))
+
+
+def without_silence(recording: Signal) -> Signal:
+    """From the first to the last sample above -40 dB of the peak; all of a silent recording."""
+    magnitude = np.abs(recording)
+    loud = np.flatnonzero(magnitude > magnitude.max() * 10 ** (_SILENT_DB / 20))
+    return recording[loud[0] : loud[-1] + 1] if len(loud) else recording
+
+
+@lru_cache(_KEPT_FILES)
+def _read(path: Path) -> Signal:
+    return read_audio(path)
