@@ -57,27 +57,10 @@ def run_python(
     Raises:
         GateFailed: killed by a signal, or not done within the limit.
     """
-    guest = {
-        "PYTHONHOME": sysroot.root / "usr",
-        "PYTHONPATH": os.pathsep.join(str(path) for path in (*paths, sysroot.site)),
-        "LANG": "C.UTF-8",
-        "OMP_NUM_THREADS": "1",
-        "PYTHONHASHSEED": "0",  # equal runs then execute equal instructions
-    }
-    emulator = device.family.emulator
-    counting = counter.qemu_arguments([emulator]) if counter else []
-    command: list[str | Path] = [emulator, *counting, "-cpu", device.cpu, "-L", sysroot.root]
-    for name, value in guest.items():
-        command += ["-E", f"{name}={value}"]
-    command += [sysroot.python(device), *arguments]
-    own = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    command = python_command(device, sysroot, arguments, paths, counter)
     try:
         done = subprocess.run(
-            [str(word) for word in command],
-            capture_output=True,
-            text=True,
-            env=own,
-            timeout=limit_seconds,
+            command, capture_output=True, text=True, env=own_environment(), timeout=limit_seconds
         )
     except subprocess.TimeoutExpired as error:
         raise GateFailed(
@@ -91,3 +74,31 @@ def run_python(
             f"it ran: python3 {' '.join(str(word) for word in arguments)}",
         )
     return Output(done.returncode, done.stdout, done.stderr)
+
+
+def python_command(
+    device: Device,
+    sysroot: Sysroot,
+    arguments: Sequence[str | Path],
+    paths: Sequence[Path] = (),
+    counter: Counter | None = None,
+) -> list[str]:
+    """Words that start the device's Python; see `run_python`."""
+    guest = {
+        "PYTHONHOME": sysroot.root / "usr",
+        "PYTHONPATH": os.pathsep.join(str(path) for path in (*paths, sysroot.site)),
+        "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",  # equal runs then execute equal instructions
+    }
+    emulator = device.family.emulator
+    counting = counter.qemu_arguments([emulator]) if counter else []
+    command: list[str | Path] = [emulator, *counting, "-cpu", device.cpu, "-L", sysroot.root]
+    for name, value in guest.items():
+        command += ["-E", f"{name}={value}"]
+    return [str(word) for word in (*command, sysroot.python(device), *arguments)]
+
+
+def own_environment() -> dict[str, str]:
+    """What an emulated process inherits of this one."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}

@@ -86,15 +86,13 @@ def run_over_ssh(address: SshAddress, path: Path, settings: SshSettings) -> SshR
     with open_bundle(path) as bundle, connect(address, settings.ssh) as connection:
         machine = describe(connection)
         check_target(address.host, machine, bundle.manifest.target)
-        with _remote_folder(connection, address.folder, settings.say) as folder:
+        with remote_folder(connection, address.folder, settings.say) as folder:
             test = _Test(connection, machine, folder, bundle, settings)
             return test.run(str(address))
 
 
 @contextmanager
-def _remote_folder(
-    connection: Connection, parent: str, say: Callable[[str], None]
-) -> Iterator[str]:
+def remote_folder(connection: Connection, parent: str, say: Callable[[str], None]) -> Iterator[str]:
     """A new folder there, removed with the context; said if that fails."""
     doing = "making a folder"
     output = connection.run(_MAKE_FOLDER, parent, doing=doing)

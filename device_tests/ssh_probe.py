@@ -10,7 +10,8 @@ import dataclasses
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ from device_tests.versions import compiler_version
 from edge_ser import SAMPLE_RATE
 from edge_ser.bundle import Bundle
 from edge_ser.errors import EnvironmentMissing, InputError
-from firmware_export.c_engine import write_sources
+from firmware_export.c_engine import SourceOptions, write_sources
 
 _UNDER_WAY = 256
 """Commands sent ahead of their answers. A network's way there and back is long, and the answers to
@@ -77,19 +78,36 @@ def run_probe(
     board = find_board(name)
     task = make_task(bundle, board, FULL, speech)
     program = f"{folder}/probe"
-    compiler = _put(connection, machine, board, bundle, program, cache, say)
-    # It ends at once without input: what does not run at all is told apart from what breaks off.
-    connection.succeed('exec "$1"', program, doing="starting the C engine")
+    compiler = put_probe(
+        connection, machine, board, bundle, options_for(board), program, cache, say
+    )
     say(f"{connection.host}: {len(task.short)} vectors, {len(task.long)} clips")
-    marker = new_marker()
-    command = connection.command('exec "$1"', program, marker=marker)
-    with start_probe(command, FULL.limit_seconds, _UNDER_WAY) as probe:
-        probe.skip_to(marker)
+    with remote_probe(connection, program) as probe:
         answers = interrogate(probe, task, FULL)
         speed = _speed(probe)
         probe.exit()
     report = board_report(board, task, answers, compiler=compiler, speed=speed)
     return dataclasses.replace(report, title=machine.processor)
+
+
+@contextmanager
+def remote_probe(connection: Connection, program: str) -> Iterator[Probe]:
+    """The probe started there, ended with the context.
+
+    Args:
+        connection: to the device.
+        program: its path there, from `put_probe`.
+
+    Raises:
+        EdgeSerError: it does not run there.
+    """
+    # It ends at once without input: what does not run at all is told apart from what breaks off.
+    connection.succeed('exec "$1"', program, doing="starting the C engine")
+    marker = new_marker()
+    command = connection.command('exec "$1"', program, marker=marker)
+    with start_probe(command, FULL.limit_seconds, _UNDER_WAY) as probe:
+        probe.skip_to(marker)
+        yield probe
 
 
 def _speed(probe: Probe) -> float:
@@ -104,37 +122,48 @@ def _speed(probe: Probe) -> float:
         units *= 4
 
 
-def _put(
+def put_probe(
     connection: Connection,
     machine: RemoteMachine,
     board: Board,
     bundle: Bundle,
+    options: SourceOptions,
     program: str,
     cache: Path,
     say: Callable[[str], None],
 ) -> str:
-    """Put the probe there; which compiler made it."""
+    """Put the probe there; which compiler made it.
+
+    Raises:
+        EnvironmentMissing: no compiler for the device, neither here nor there.
+        InputError: the engine cannot run the backbone.
+    """
     flags = flags_for(machine)
     try:
-        built = build_probe(board, bundle, options_for(board), cache, say, ("-static", *flags))
+        built = build_probe(board, bundle, options, cache, say, ("-static", *flags))
     except EnvironmentMissing:
         if not machine.compiler:
             raise
-        return _compile_there(connection, machine, board, bundle, program)
+        return _compile_there(connection, machine, board, bundle, options, program)
     connection.send(built.path, program, "copying the probe")
     connection.succeed('chmod u+x "$1"', program, doing="copying the probe")
     return " ".join((compiler_version(board, cache), *board.flags, *flags))
 
 
 def _compile_there(
-    connection: Connection, machine: RemoteMachine, board: Board, bundle: Bundle, program: str
+    connection: Connection,
+    machine: RemoteMachine,
+    board: Board,
+    bundle: Bundle,
+    options: SourceOptions,
+    program: str,
 ) -> str:
     # The flags of zig are no other compiler's; an armv6 system's own compiler needs none.
     flags = () if board.compiler == "zig" else (*board.flags, *flags_for(machine))
     plain = dataclasses.replace(find_board("host"), flags=flags)
     with tempfile.TemporaryDirectory(prefix="edge-ser-sources-") as scratch:
         sources, archive = Path(scratch, "sources"), Path(scratch, "sources.tar")
-        write_sources(bundle, sources, options_for(board))
+        write_sources(bundle, sources, options)
         words = compile_flags(plain, PROBE, "stdio", ("-O2",), engine_sources(sources))
         with tarfile.open(archive, "w") as tar:
             tar.add(sources, ".")
