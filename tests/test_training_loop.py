@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 from numpy.random import Generator
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from edge_ser.metrics import ccc
@@ -26,7 +30,9 @@ def _model() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
 
 
-def _run(folder: Path, steps: int, die_at: int | None = None) -> nn.Module:
+def _run(
+    folder: Path, steps: int, die_at: int | None = None, fabric: Fabric | None = None
+) -> nn.Module:
     model, calls = _model(), 0
 
     def loss_of(random: Generator) -> Tensor:
@@ -37,7 +43,7 @@ def _run(folder: Path, steps: int, die_at: int | None = None) -> nn.Module:
         x = torch.from_numpy(random.standard_normal((16, 4)).astype(np.float32))
         return ccc_l1_loss(model(x), x[:, :3])
 
-    train(model, loss_of, Schedule(steps, batch=16), seed=5, folder=folder)
+    train(model, loss_of, Schedule(steps, batch=16), seed=5, folder=folder, fabric=fabric)
     return model
 
 
@@ -48,6 +54,37 @@ def test_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     resumed = _run(tmp_path / "cut", 250).state_dict()
     for name, value in whole.items():
         assert torch.equal(value, resumed[name]), name
+
+
+def _half_precision() -> Fabric:
+    """A loss scale so high that the first steps overflow, and one that grows soon."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127, growth_interval=60)
+    return Fabric(accelerator="cpu", devices=1, plugins=MixedPrecision("16-mixed", "cpu", scaler))
+
+
+def _loss_scale(folder: Path) -> float:
+    with safe_open(folder / "state.safetensors", "pt") as file:
+        return float(json.loads(file.metadata()["loss_scale"])["scale"])
+
+
+def test_the_loss_scale_of_half_precision_is_resumed_too(tmp_path: Path) -> None:
+    whole = _run(tmp_path / "whole", 250, fabric=_half_precision()).state_dict()
+    with pytest.raises(Killed):
+        _run(tmp_path / "cut", 250, die_at=170, fabric=_half_precision())
+    scale_when_cut = _loss_scale(tmp_path / "cut")
+    resumed = _run(tmp_path / "cut", 250, fabric=_half_precision()).state_dict()
+    for name, value in whole.items():
+        assert torch.equal(value, resumed[name]), name
+    assert scale_when_cut < 2.0**127  # steps overflowed and were skipped
+    assert _loss_scale(tmp_path / "cut") == _loss_scale(tmp_path / "whole") != scale_when_cut
+
+
+def test_a_curve_that_a_kill_left_half_written_does_not_count(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        _run(tmp_path, 250, die_at=170)
+    (tmp_path / "curve.partial").write_text("step,lo")
+    _run(tmp_path, 250)
+    assert len((tmp_path / "curve.csv").read_text().splitlines()) == 4
 
 
 def test_the_curve_has_one_row_per_save_and_a_picture(tmp_path: Path) -> None:
