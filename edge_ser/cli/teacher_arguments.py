@@ -38,7 +38,8 @@ def add_teacher_arguments(
     )  # fmt: skip
     group.add_argument(
         "--device", choices=DEVICES, default="auto",
-        help="where a published teacher runs; auto: a GPU if there is one (default: %(default)s)",
+        help="where a published teacher runs and a student learns; auto: a GPU if there is one "
+        "(default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
         precision_option, dest="teacher_precision", choices=PRECISIONS, default="float32",
