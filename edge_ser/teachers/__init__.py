@@ -42,12 +42,21 @@ class Teacher(Protocol):
 
 
 @runtime_checkable
-class RaggedTeacher(Protocol):
-    """A teacher that answers clips of unequal length together; see `predict_many`."""
+class RaggedTeacher(Teacher, Protocol):
+    """A teacher that answers clips of unequal length together; the rest follows from that."""
 
     def predict_many(self, clips: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Clips of (samples,) at 16 kHz, of any lengths -> (clips, 3) A/D/V."""
         ...
+
+    def predict(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(samples,) at 16 kHz -> (3,) A/D/V."""
+        answer: NDArray[np.float32] = self.predict_many([audio])[0]
+        return answer
+
+    def predict_batch(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(batch, samples) at 16 kHz, equally long -> (batch, 3) A/D/V."""
+        return self.predict_many(list(audio))
 
 
 def predict_many(teacher: Teacher, clips: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser.errors import InputError
+from edge_ser.teachers import RaggedTeacher
 from edge_ser.teachers.checkpoint_folder import fingerprint
 from edge_ser.teachers.licence import combined
 from edge_ser.teachers.published import ENSEMBLE, PUBLISHED
 from edge_ser.teachers.transformer_teacher import TransformerTeacher
 
 
-class EnsembleTeacher:
+class EnsembleTeacher(RaggedTeacher):
     """Unweighted mean of a wav2vec2-msp-dim and a wavlm-odyssey, not clipped.
 
     All licences hold for what is learned from it.
@@ -37,14 +38,6 @@ class EnsembleTeacher:
         self.weights_sha256 = fingerprint(
             {member.id: member.weights_sha256 for member in self.members}
         )
-
-    def predict(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(samples,) at 16 kHz -> (3,) A/D/V."""
-        return self.predict_many([audio])[0]
-
-    def predict_batch(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(batch, samples) at 16 kHz -> (batch, 3) A/D/V."""
-        return self.predict_many(list(audio))
 
     def predict_many(self, clips: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Clips of (samples,) at 16 kHz, of any lengths -> (clips, 3) A/D/V."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_ser import SAMPLE_RATE
 from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.teachers import RaggedTeacher
 from edge_ser.teachers.architectures import build_network
 from edge_ser.teachers.checkpoint_folder import fingerprint, open_folder
 from edge_ser.teachers.emotion_network import EmotionNetwork, padded
@@ -22,8 +23,8 @@ _BATCH_SAMPLES = 8 * WINDOW
 """Samples of one pass at most, padding included: what bounds the memory."""
 
 
-class TransformerTeacher:
-    """wav2vec2-msp-dim or wavlm-odyssey; implements `Teacher` and `RaggedTeacher`.
+class TransformerTeacher(RaggedTeacher):
+    """wav2vec2-msp-dim or wavlm-odyssey.
 
     In bfloat16 the convolutions and matrix products run in that type, norms, softmax, pooling
     and head in float32; such answers differ a little, so id and fingerprint say so and a label
@@ -74,14 +75,6 @@ class TransformerTeacher:
         network = build_network(folder)
         name, licence = folder.published.name, folder.licence
         return cls(network, name, licence, folder.sha256(), device, precision)
-
-    def predict(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(samples,) at 16 kHz -> (3,) A/D/V."""
-        return self.predict_many([audio])[0]
-
-    def predict_batch(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(batch, samples) at 16 kHz -> (batch, 3) A/D/V."""
-        return self.predict_many(list(audio))
 
     def predict_many(self, clips: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Clips of (samples,) at 16 kHz, of any lengths -> (clips, 3) A/D/V, not clipped.
