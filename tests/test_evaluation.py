@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,15 @@ from edge_ser.audio.corpus import read_corpus
 from edge_ser.checkpoint import read_card, record_metric
 from edge_ser.cli import main
 from edge_ser.errors import InputError
-from edge_ser.evaluation.agreement import Fold, agreement_report, predict_folds
+from edge_ser.evaluation.agreement import agreement_report
 from edge_ser.evaluation.discrimination import PAIRS, discrimination
 from edge_ser.evaluation.model_card import with_current_figures
+from edge_ser.evaluation.predictors import predictor_of
+from edge_ser.evaluation.scoring import MODEL, RANDOM, TEACHER, Fold, Reading, parts_of, predict
+from edge_ser.teachers import TeacherChoice
+from edge_ser.evaluation.predictors import predictor_of
+from edge_ser.evaluation.scoring import MODEL, TEACHER, Fold, Reading, parts_of, predict
+from edge_ser.teachers import TeacherChoice
 from edge_ser.teachers.cnn import MEMBERS, EmotionCnn
 from edge_ser.teachers.embedded import EmbeddedTeacher
 
@@ -72,21 +79,23 @@ def test_folds_score_their_own_speakers_once(
 ) -> None:
     clips = read_corpus(tiny_corpus)
     folds = [
-        Fold(dev_checkpoint, str(teacher_file), ("tiny/03",)),
-        Fold(teacher_file, str(teacher_file), ("tiny/09", "tiny/10")),
+        Fold(dev_checkpoint, TeacherChoice(str(teacher_file)), ("tiny/03",)),
+        Fold(teacher_file, TeacherChoice(str(teacher_file)), ("tiny/09", "tiny/10")),
     ]
-    scored, model, teacher = predict_folds(folds, clips, None, seconds=1.0)
+    scored, answers = predict(parts_of(folds, clips, predictor_of), Reading(1.0))
+    model, teacher = answers[MODEL], answers[TEACHER]
     assert [clip.fields["speaker"] for clip in scored] == ["03"] * 5 + ["09"] * 5 + ["10"] * 5
     assert np.array_equal(model[5:], teacher[5:])
     assert not np.allclose(model[:5], teacher[:5])
     with pytest.raises(InputError, match="tiny/99"):
-        predict_folds([Fold(dev_checkpoint, str(teacher_file), ("tiny/99",))], clips, None, None)
+        parts_of([replace(folds[0], speakers=("tiny/99",))], clips, predictor_of)
 
 
 def test_a_clip_that_cannot_be_scored_is_named(tiny_corpus: Path, teacher_file: Path) -> None:
-    fold = Fold(teacher_file, str(teacher_file), ("tiny/03",))
+    fold = Fold(teacher_file, TeacherChoice(str(teacher_file)), ("tiny/03",))
+    parts = parts_of([fold], read_corpus(tiny_corpus), predictor_of)
     with pytest.raises(InputError, match=r"03_anger_0\.wav: the teacher needs"):
-        predict_folds([fold], read_corpus(tiny_corpus), None, seconds=0.1)
+        predict(parts, Reading(0.1))
 
 
 def test_the_command_records_its_figures(
@@ -103,7 +112,9 @@ def test_the_command_records_its_figures(
     assert "20 clips, 4 speakers" in capsys.readouterr().out
     report = json.loads((tmp_path / "scores.json").read_text())
     assert report["to_teacher"]["valence"]["ccc"]["value"] == 1.0
-    assert read_card(copy)["metrics"]["itself"] == report
+    recorded = read_card(copy)["metrics"]["itself"]
+    assert set(recorded) == {"clips", "speakers", "to_teacher", "auc_model", "auc_teacher"}
+    assert all(recorded[key] == report[key] for key in recorded)
     record_metric(copy, "more", {"x": 1})
     assert set(read_card(copy)["metrics"]) == {"itself", "more"}
 

@@ -1,4 +1,4 @@
-"""`edge-ser evaluate`: a model against its teacher, and both against emotion categories."""
+"""`edge-ser evaluate`: the test suite for dimensional SER, for any model and engine."""
 
 from __future__ import annotations
 
@@ -7,70 +7,119 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_ser.cli.number import positive_float
+from edge_ser.cli.number import non_negative_int, positive_float, positive_int
+from edge_ser.cli.teacher_arguments import add_teacher_arguments, chosen_teacher
 
 if TYPE_CHECKING:
-    from edge_ser.evaluation.agreement import Fold
+    from edge_ser.audio.corpus import Clip
+    from edge_ser.evaluation.evaluate import Evaluation, Settings
+    from edge_ser.evaluation.gates import Gate
+    from edge_ser.evaluation.scoring import Fold
+
+_FILES = (".safetensors", ".onnx", ".tflite")
 
 EXAMPLES = """\
   edge-ser evaluate my/wav2small.safetensors --audio recordings/
+  edge-ser evaluate my/wav2small.safetensors --audio data/emodb --html report.html
   edge-ser evaluate bundle.tar.gz --engine litert --audio recordings/ --json scores.json
+  edge-ser evaluate model.int8.onnx --audio recordings/ --vs model.float.onnx
+  edge-ser evaluate my/wav2small.safetensors --audio data/emodb --suite full --noise data/noise \\
+      --babble data/speech --html report.html --gate
   edge-ser evaluate --fold s1.safetensors t1.safetensors emodb/03,emodb/08 \\
       --fold s2.safetensors t2.safetensors emodb/09,emodb/10 --audio data/emodb --seconds 2
-A manifest.csv with path, speaker and emotion columns adds intervals over speakers and AUCs."""
+  edge-ser evaluate my/wav2small.safetensors --audio recordings/ --gates limits.json
+The columns speaker, sex, emotion, arousal, dominance, valence of a manifest.csv, any of them, add
+intervals over speakers, AUCs, consistency, breakdowns and human labels (docs/EVALUATION.md)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "model", type=Path, nargs="?", help="student .safetensors, bundle folder or .tar.gz"
-    )
+        "model", type=Path, nargs="?",
+        help="student or teacher .safetensors, bundle folder or .tar.gz, .onnx or .tflite file",
+    )  # fmt: skip
     parser.add_argument(
         "--fold", nargs=3, action="append", metavar=("MODEL", "TEACHER", "SPEAKERS"),
         help="cross-validation: score these speakers (comma-separated) with this pair, pool all",
     )  # fmt: skip
     parser.add_argument("--audio", type=Path, nargs="+", required=True, help="folders of audio")
-    parser.add_argument(
-        "--teacher", help="'default' or a teacher's .safetensors (default: 'default')"
-    )
     parser.add_argument("--engine", help="runtime for a bundle (default: first one present)")
     parser.add_argument(
+        "--vs", type=Path, metavar="OTHER",
+        help="also compare with another model: paired differences with intervals",
+    )  # fmt: skip
+    add_teacher_arguments(parser, default=None)
+    _add_clip_arguments(parser)
+    _add_result_arguments(parser)
+
+
+def _add_clip_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("clips and tests")
+    group.add_argument(
         "--speakers", nargs="+", metavar="CORPUS/SPEAKER", help="score only these speakers"
     )
-    parser.add_argument(
-        "--seconds", type=positive_float, help="use only the beginning of each file"
+    group.add_argument("--seconds", type=positive_float, help="use only the beginning of each file")
+    group.add_argument(
+        "--limit", type=positive_int, metavar="N",
+        help="score N clips at most, drawn evenly from the emotions",
+    )  # fmt: skip
+    group.add_argument(
+        "--seed", type=non_negative_int, default=0,
+        help="of --limit and the perturbations (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--label-range", type=float, nargs=2, default=(0.0, 1.0), metavar=("LOW", "HIGH"),
+        help="scale of the manifest's arousal, dominance, valence (default: 0 1)",
+    )  # fmt: skip
+    group.add_argument(
+        "--suite", choices=("quick", "full"), default="quick",
+        help="full adds robustness, which takes minutes (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--noise", type=Path, help="full suite: folder of environmental sounds, coughs, sneezes"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
-    parser.add_argument(
+    group.add_argument("--babble", type=Path, help="full suite: folder of other people's speech")
+    group.add_argument("--music", type=Path, help="full suite: folder of music (default: made)")
+
+
+def _add_result_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("results")
+    group.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    group.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures")
+    group.add_argument(
+        "--gate", action="store_true", help="exit 1 when the suite's own limits are missed"
+    )
+    group.add_argument(
+        "--gates", type=Path, metavar="FILE", help="exit 1 when limits of this JSON are missed"
+    )
+    group.add_argument(
         "--record-in", type=Path, metavar="CHECKPOINT",
         help="also add the figures to this checkpoint's card, under the name given by --as",
     )  # fmt: skip
-    parser.add_argument("--as", dest="name", default="evaluation", help="(default: %(default)s)")
+    group.add_argument("--as", dest="name", default="evaluation", help="(default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Score, print, write."""
-    from edge_ser.audio.corpus import check_distinct, read_corpus
-    from edge_ser.checkpoint import record_metric
-    from edge_ser.evaluation.agreement import agreement_report, predict_folds
+    """Score, print, write; 1 when a gate fails."""
+    from edge_ser.evaluation.evaluate import check_robustness_sources, evaluate
+    from edge_ser.evaluation.gates import read_gates
+    from edge_ser.evaluation.text import lines
 
-    folds = _folds(args)
-    check_distinct(args.audio)
-    clips = [clip for folder in args.audio for clip in read_corpus(folder)]
-    scored, model, teacher = predict_folds(folds, clips, args.engine, args.seconds)
-    report = agreement_report(model, teacher, scored)
-    _print(report)
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=2) + "\n")
-    if args.record_in:
-        record_metric(args.record_in, args.name, report)
-    return 0
+    own_gates = read_gates(args.gates) if args.gates else None
+    folds, settings = _folds(args), _settings(args)
+    check_robustness_sources(settings)
+    evaluation = evaluate(folds, _clips(args), settings)
+    report: dict[str, Any] = {"measured": _measured(args, evaluation), **evaluation.report}
+    failures = _judged(args, own_gates, report)
+    print("\n".join(lines(report)))
+    _write(args, report, evaluation)
+    return 1 if failures else 0
 
 
 def _folds(args: argparse.Namespace) -> list[Fold]:
     from edge_ser.errors import InputError
-    from edge_ser.evaluation.agreement import Fold
-    from edge_ser.teachers import DEFAULT_TEACHER
+    from edge_ser.evaluation.scoring import Fold
+    from edge_ser.teachers import TeacherChoice
 
     if bool(args.model) == bool(args.fold):
         raise InputError(
@@ -83,34 +132,106 @@ def _folds(args: argparse.Namespace) -> list[Fold]:
             "leave --speakers and --teacher away",
         )
     if args.model:
-        folds = [Fold(args.model, args.teacher or DEFAULT_TEACHER, tuple(args.speakers or ()))]
+        folds = [Fold(args.model, chosen_teacher(args), tuple(args.speakers or ()))]
     else:
         folds = [
-            Fold(Path(model), teacher, tuple(speakers.split(",")))
+            Fold(Path(model), TeacherChoice(teacher), tuple(speakers.split(",")))
             for model, teacher, speakers in args.fold
         ]
-    checkpoints = [str(fold.model) for fold in folds if fold.model.suffix == ".safetensors"]
-    if args.engine and checkpoints:
+    files = [str(fold.model) for fold in folds if fold.model.suffix in _FILES]
+    if args.engine and files:
         raise InputError(
-            f"--engine chooses the runtime of a bundle; {', '.join(checkpoints)} runs in PyTorch",
+            f"--engine chooses the runtime of a bundle; {', '.join(files)} is a single file",
             "leave --engine away, or give a bundle folder or .tar.gz",
         )
     return folds
 
 
-def _print(report: dict[str, Any]) -> None:
-    print(f"{report['clips']} clips, {report['speakers']} speakers")
-    print(f"  {'to the teacher':<30} {'CCC':>7} {'95 % interval':>18} {'PCC':>7} {'MAE':>7}")
-    for name, figure in report["to_teacher"].items():
-        value = figure["ccc"]
-        interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
-        print(
-            f"  {name:<30} {value['value']:>7.3f} {interval:>18} "
-            f"{figure['pcc']:>7.3f} {figure['mae']:>7.3f}"
-        )
-    if "auc_model" in report:
-        print(f"  {'AUC':<30} {'model':>7} {'95 % interval':>18} {'teacher':>7}")
-        for name, value in report["auc_model"].items():
-            interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
-            teacher = report["auc_teacher"][name]["value"]
-            print(f"  {name:<30} {value['value']:>7.3f} {interval:>18} {teacher:>7.3f}")
+def _clips(args: argparse.Namespace) -> list[Clip]:
+    from edge_ser.audio.corpus import check_distinct, read_corpus
+
+    check_distinct(args.audio)
+    return [clip for folder in args.audio for clip in read_corpus(folder)]
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    from edge_ser.errors import InputError
+    from edge_ser.evaluation.evaluate import Settings
+    from edge_ser.evaluation.robustness import Sources
+
+    folders = {"babble": args.babble, "noise": args.noise, "music": args.music}
+    if args.suite == "quick" and any(folders.values()):
+        given = ", ".join(f"--{name}" for name, folder in folders.items() if folder)
+        raise InputError(f"{given} is for robustness only", "add --suite full")
+    return Settings(
+        engine=args.engine,
+        seconds=args.seconds,
+        limit=args.limit,
+        seed=args.seed,
+        scale=tuple(args.label_range),
+        robustness=Sources.from_folders(**folders) if args.suite == "full" else None,
+        other=args.vs,
+    )
+
+
+def _measured(args: argparse.Namespace, evaluation: Evaluation) -> dict[str, Any]:
+    """What a reader must know of how it was measured; names only, as paths are private."""
+    from edge_ser import __version__
+    from edge_ser.audio.corpus import licence_of
+
+    facts: dict[str, Any] = {
+        "model": _title(args),
+        "teacher": args.teacher or ("of each fold" if args.fold else "default"),
+        "audio": "; ".join(
+            f"{source['name']} ({source['licence']})" for source in map(licence_of, args.audio)
+        ),
+        "clips": len(evaluation.clips),
+        "edge-ser": __version__,
+        "seed": args.seed,
+    }
+    if args.engine:
+        facts["engine"] = args.engine
+    if args.seconds:
+        facts["seconds of each clip"] = args.seconds
+    return facts
+
+
+def _title(args: argparse.Namespace) -> str:
+    if args.model:
+        return args.model.resolve().name
+    return f"{len(args.fold)} folds: {', '.join(Path(model).name for model, _, _ in args.fold)}"
+
+
+def _judged(
+    args: argparse.Namespace, own: tuple[Gate, ...] | None, report: dict[str, Any]
+) -> list[str]:
+    """Put the gates' verdict into the report; the failures."""
+    from edge_ser.evaluation.gates import STANDARD, judge
+    from edge_ser.evaluation.verdicts import flat_figures
+
+    if own is None and not args.gate:
+        return []
+    figures = flat_figures(report)
+    standard = STANDARD if args.gate else ()
+    failures = judge(standard, figures, may_be_absent=True) + judge(own or (), figures)
+    judged = [gate.figure for gate in (*standard, *(own or ())) if gate.figure in figures]
+    report["gates"] = {"judged": judged, "failures": failures}
+    return failures
+
+
+def _write(args: argparse.Namespace, report: dict[str, Any], evaluation: Evaluation) -> None:
+    from edge_ser.checkpoint import record_metric
+    from edge_ser.evaluation.agreement import agreement_report
+    from edge_ser.evaluation.page import render
+    from edge_ser.evaluation.scoring import MODEL, TEACHER
+
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if args.html:
+        emotions = [clip.fields.get("emotion", "") for clip in evaluation.clips]
+        page = render(report, f"Evaluation of {_title(args)}", evaluation.predictions, emotions)
+        args.html.write_text(page, encoding="utf-8")
+    if args.record_in:
+        answers = evaluation.predictions
+        figures = agreement_report(answers[MODEL], answers[TEACHER], evaluation.clips)
+        record_metric(args.record_in, args.name, figures)

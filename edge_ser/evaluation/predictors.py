@@ -1,4 +1,4 @@
-"""Anything that predicts A/D/V from a clip: a student's checkpoint, a bundle, a teacher."""
+"""Anything that predicts A/D/V from a clip: a checkpoint, a bundle, a model file, a teacher."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser.checkpoint import load_student, read_card
+from edge_ser.evaluation.model_files import SUFFIXES, model_file
 
 Predictor = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """(samples,) at 16 kHz -> (3,) A/D/V."""
@@ -18,13 +19,16 @@ def predictor_of(model: Path, engine: str | None = None) -> Predictor:
     """A predictor for a model given by path.
 
     Args:
-        model: a student's or teacher's `.safetensors`, a bundle folder or a `.tar.gz`.
+        model: a student's or teacher's `.safetensors`, a bundle folder or a `.tar.gz`, or a
+            single `.onnx` or `.tflite` file.
         engine: runtime for a bundle; the first one present by default.
 
     Raises:
         InputError: the path is none of these.
         BundleRefused: the bundle is damaged.
     """
+    if model.suffix in SUFFIXES:
+        return model_file(model).predict
     if model.suffix != ".safetensors":
         from edge_ser.bundle import open_bundle
         from edge_ser.runtime import load_engine
@@ -40,6 +44,7 @@ def predictor_of(model: Path, engine: str | None = None) -> Predictor:
 def _student_predictor(checkpoint: Path) -> Predictor:
     import torch
 
+    torch.set_num_threads(1)  # a student is too small to gain from more, and they spin
     student, _ = load_student(checkpoint)
 
     def predict(audio: NDArray[np.float32]) -> NDArray[np.float32]:

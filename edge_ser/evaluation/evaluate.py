@@ -1,0 +1,153 @@
+"""The whole of `edge-ser evaluate` without its command line: score, compare, perturb, report."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_ser.audio.corpus import Clip
+from edge_ser.errors import InputError
+from edge_ser.evaluation.figures import Predictions
+from edge_ser.evaluation.labels import UNIT, labels_of
+from edge_ser.evaluation.predictors import predictor_of
+from edge_ser.evaluation.robust_parts import PartsInTurn
+from edge_ser.evaluation.robustness import Sources, measure_robustness, perturbations
+from edge_ser.evaluation.scoring import MODEL, TEACHER, Fold, Part, Reading, parts_of, predict
+from edge_ser.evaluation.suite import comparison_report, suite_report
+
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured; see `edge-ser evaluate --help` for each.
+
+    Attributes:
+        engine: runtime of a bundle.
+        seconds: of each file's beginning.
+        limit: most clips.
+        seed: of the choice of clips and of the perturbations.
+        scale: of the labels in the manifest.
+        robustness: recordings to perturb with; None leaves robustness out.
+        other: another model, compared pair by pair.
+    """
+
+    engine: str | None = None
+    seconds: float | None = None
+    limit: int | None = None
+    seed: int = 0
+    scale: tuple[float, float] = UNIT
+    robustness: Sources | None = None
+    other: Path | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out.
+
+    Attributes:
+        report: plain values, of `suite_report`, with "comparison" where asked for.
+        clips: scored.
+        predictions: role -> (clips, 3), in the order of the clips.
+    """
+
+    report: dict[str, Any]
+    clips: list[Clip]
+    predictions: dict[str, Predictions] = field(repr=False)
+
+
+def evaluate(folds: Sequence[Fold], clips: Sequence[Clip], settings: Settings) -> Evaluation:
+    """Score one model, or several folds pooled.
+
+    Args:
+        folds: models, their teachers and the speakers they are asked about.
+        clips: of all folds.
+        settings: what is measured.
+
+    Raises:
+        InputError: a model, a clip or a label cannot be used.
+    """
+    chosen = _limited(clips, settings.limit, settings.seed)
+    parts = parts_of(folds, chosen, lambda path: predictor_of(path, settings.engine))
+    read = Reading(settings.seconds)
+    scored, answers = predict(_with_other(parts, settings), read)
+    other = answers.pop(OTHER, None)
+    labels = labels_of(scored, settings.scale)
+    robust = _robustness(parts, read, labels, settings) if settings.robustness else None
+    report = suite_report(scored, answers, labels, robust)
+    if other is not None and settings.other is not None:
+        report["comparison"] = {
+            "other": settings.other.name,
+            "figures": comparison_report(scored, answers[MODEL], other, answers[TEACHER], labels),
+        }
+    return Evaluation(report, scored, answers)
+
+
+def _with_other(parts: Sequence[Part], settings: Settings) -> list[Part]:
+    if settings.other is None:
+        return list(parts)
+    predictor = predictor_of(
+        settings.other, settings.engine if _is_bundle(settings.other) else None
+    )
+    return [replace(part, predictors={**part.predictors, OTHER: predictor}) for part in parts]
+
+
+def _is_bundle(path: Path) -> bool:
+    return path.is_dir() or path.name.endswith(".tar.gz")
+
+
+def _robustness(
+    parts: Sequence[Part],
+    read: Reading,
+    labels: NDArray[np.float64] | None,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Role -> plain values of its `RobustnessResult`."""
+    assert settings.robustness is not None
+    in_turn = PartsInTurn(parts, read)
+    measured = measure_robustness(
+        in_turn.predictors(),
+        in_turn,
+        perturbations(settings.robustness),
+        labels,
+        settings.seed,
+        progress=True,
+    )
+    return {role: result.as_json() for role, result in measured.items()}
+
+
+def _limited(clips: Sequence[Clip], limit: int | None, seed: int) -> list[Clip]:
+    """At most `limit` clips, class by class in turn, each class in a random order."""
+    if limit is None or limit >= len(clips):
+        return list(clips)
+    random = np.random.default_rng(seed)
+    classes: defaultdict[str, list[Clip]] = defaultdict(list)
+    for row in random.permutation(len(clips)):
+        classes[clips[row].fields.get("emotion", "")].append(clips[row])
+    chosen: list[Clip] = []
+    queues = [classes[name] for name in sorted(classes)]
+    while len(chosen) < limit:
+        for queue in queues:
+            if queue and len(chosen) < limit:
+                chosen.append(queue.pop())
+    return sorted(chosen, key=lambda clip: (clip.corpus, clip.name))
+
+
+def check_robustness_sources(settings: Settings) -> None:
+    """Refuse, before the scoring, a full suite without any recording to mix in.
+
+    Raises:
+        InputError: neither speech nor noise was given.
+    """
+    sources = settings.robustness
+    if sources is not None and not (sources.speech or sources.environment):
+        raise InputError(
+            "--suite full needs recordings to mix in",
+            "give --noise FOLDER and --babble FOLDER (speech of other people)",
+        )

@@ -1,0 +1,242 @@
+"""The evaluation as one HTML page; every figure comes from the report, layout is decided here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from edge_ser import DIMENSIONS
+from edge_ser.evaluation.consistency import LEAST_SHARE, PUBLISHED
+from edge_ser.evaluation.figures import Predictions
+from edge_ser.evaluation.scoring import MODEL, RANDOM, TEACHER
+from edge_ser.reporting.page import bullets, document, figure, header, table
+
+_ROLES = (MODEL, TEACHER, RANDOM)
+
+
+def render(
+    report: Mapping[str, Any],
+    title: str,
+    predictions: Mapping[str, Predictions],
+    emotions: Sequence[str],
+) -> str:
+    """The page of a report.
+
+    Args:
+        report: of `suite_report`, with "gates" and "comparison" where there are any.
+        title: plain text.
+        predictions: role -> (clips, 3), for the pictures.
+        emotions: (clips,).
+    """
+    sections = (
+        _verdict(report),
+        _measured(report),
+        _agreement(report),
+        _labels(report),
+        _order(report),
+        _consistency(report),
+        _classes(predictions[MODEL], emotions),
+        _groups(report),
+        _robustness(report),
+        _comparison(report),
+        _reading(),
+    )
+    return document(title, sections, "evaluate")
+
+
+def _verdict(report: Mapping[str, Any]) -> str:
+    gates = report.get("gates")
+    if gates is None:
+        return ""
+    word, kind = ("PASS", "pass") if not gates["failures"] else ("FAIL", "fail")
+    judged = f"<p>{len(gates['judged'])} gates were judged.</p>"
+    failed = bullets(gates["failures"])
+    return f'<div class="verdict {kind}"><strong>{word}</strong>{judged}{failed}</div>'
+
+
+def _measured(report: Mapping[str, Any]) -> str:
+    facts = report.get("measured", {})
+    rows = "".join(
+        f"<dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd>" for key, value in facts.items()
+    )
+    return f"<h2>What was measured, on what</h2><dl>{rows}</dl>"
+
+
+def _agreement(report: Mapping[str, Any]) -> str:
+    rows = [
+        f"<tr><td>{name}</td>{_interval(row['ccc'])}<td>{row['pcc']:.3f}</td>"
+        f"<td>{row['mae']:.3f}</td></tr>"
+        for name, row in report["to_teacher"].items()
+    ]
+    head = header("", "CCC", "95 % interval", "PCC", "MAE")
+    return f"<h2>Agreement with the teacher</h2>{table(head, rows)}"
+
+
+def _labels(report: Mapping[str, Any]) -> str:
+    if "labels" not in report:
+        return ""
+    rows = [
+        f"<tr><td>{name}, {role}</td><td>{row['clips']}</td>{_interval(row['ccc'])}"
+        f"<td>{row['pcc']:.3f}</td><td>{row['mae']:.3f}</td></tr>"
+        for name in DIMENSIONS
+        for role in _ROLES
+        if (row := report["labels"].get(role, {}).get(name)) is not None
+    ]
+    head = header("", "clips", "CCC", "95 % interval", "PCC", "MAE")
+    return f"<h2>Against human labels</h2>{table(head, rows)}"
+
+
+def _order(report: Mapping[str, Any]) -> str:
+    names = [name for name in report["figures"][MODEL] if name.startswith("auc.")]
+    if not names:
+        return ""
+    rows = [_roles_row(report, name, name.removeprefix("auc.")) for name in names]
+    head = header("AUC", *_ROLES)
+    return (
+        "<h2>Does it order emotions as people do?</h2>"
+        '<p class="soft">Chance is 0.5. Intervals over speakers are in the JSON.</p>'
+        + table(head, rows)
+    )
+
+
+def _roles_row(report: Mapping[str, Any], figure_name: str, label: str) -> str:
+    cells = "".join(
+        f"<td>{_number(report['figures'].get(role, {}).get(figure_name))}</td>" for role in _ROLES
+    )
+    return f"<tr><td>{escape(label)}</td>{cells}</tr>"
+
+
+def _consistency(report: Mapping[str, Any]) -> str:
+    if "consistency" not in report:
+        return ""
+    others = [
+        {(row["dimension"], row["emotion"], row["range"]): row["share"]["value"] for row in rows}
+        for role, rows in report["consistency"].items()
+        if role in (TEACHER, RANDOM)
+    ]
+    rows = []
+    for row in report["consistency"][MODEL]:
+        key = (row["dimension"], row["emotion"])
+        missed = "" if row["passed"] else ' class="miss"'
+        beside = "".join(f"<td>{_number(other.get((*key, row['range'])))}</td>" for other in others)
+        published = "".join(f"<td>{_number(shares.get(key))}</td>" for shares in PUBLISHED.values())
+        name = f"{row['dimension']} {row['range']}: {row['emotion']}"
+        low, high = row["share"]["low"], row["share"]["high"]
+        rows.append(
+            f"<tr><td>{escape(name)}</td><td>{row['clips']}</td>"
+            f"<td{missed}>{row['share']['value']:.2f}</td><td>[{low:.2f}, {high:.2f}]</td>"
+            f"{beside}{published}</tr>"
+        )
+    head = header("", "clips", MODEL, "95 % interval", TEACHER, RANDOM, *PUBLISHED)
+    return (
+        "<h2>Consistency: the share of clips where their emotion belongs</h2>"
+        f'<p class="soft">At least {LEAST_SHARE:g} is asked. The published columns are of EMO-DB, '
+        f"all classes; a dash where nothing is published.</p>{table(head, rows)}"
+    )
+
+
+def _classes(predictions: Predictions, emotions: Sequence[str]) -> str:
+    if not any(emotions):
+        return ""
+    from edge_ser.evaluation.plots import classes
+
+    panels = "".join(
+        figure(name, classes(predictions[:, axis], emotions, name))
+        for axis, name in enumerate(DIMENSIONS)
+    )
+    return (
+        '<h3>Distributions</h3><p class="soft">Boxes hold half of a class\'s clips; shaded: where '
+        f'the class belongs.</p><div class="panels">{panels}</div>'
+    )
+
+
+def _groups(report: Mapping[str, Any]) -> str:
+    groups = report["groups"]
+    blocks = [
+        f"<details><summary>Each {kind} ({len(groups[kind][MODEL])})</summary>"
+        f"<div>{_group_table(groups[kind][MODEL])}</div></details>"
+        for kind in ("sex", "speaker")
+        if groups[kind][MODEL]
+    ]
+    if not blocks:
+        return ""
+    warned = groups["flags"]
+    flagged = (
+        f'<div class="warnings"><strong>Between the sexes</strong>{bullets(warned)}'
+        "<p>This can also come from what they say or play.</p></div>"
+        if warned
+        else ""
+    )
+    return f"<h2>For whom?</h2>{flagged}{''.join(blocks)}{_speakers(groups['speaker'][MODEL])}"
+
+
+def _group_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    body = [
+        f"<tr><td>{escape(row['group'])}</td><td>{row['clips']}</td>"
+        + "".join(f"<td>{_number(row['mean'][name])}</td>" for name in DIMENSIONS)
+        + "".join(f"<td>{_number(row['share_in_range'][name])}</td>" for name in DIMENSIONS)
+        + "".join(f"<td>{_number(row['ccc'].get(name))}</td>" for name in DIMENSIONS)
+        + f"<td>{_number(row['auc'])}</td></tr>"
+        for row in rows
+    ]
+    columns = [f"{what} {name[0].upper()}" for what in ("mean", "in range", "CCC")
+               for name in DIMENSIONS]  # fmt: skip
+    return table(header("", "clips", *columns, "AUC"), body)
+
+
+def _speakers(rows: Sequence[Mapping[str, Any]]) -> str:
+    if len(rows) < 2:
+        return ""
+    from edge_ser.evaluation.plots import speakers
+
+    panels = "".join(figure(f"{name} by speaker", speakers(rows, name)) for name in DIMENSIONS)
+    return f'<div class="panels">{panels}</div>'
+
+
+def _robustness(report: Mapping[str, Any]) -> str:
+    if "robustness" not in report:
+        return ""
+    from edge_ser.evaluation.robustness_section import robustness_section
+
+    return robustness_section(report["robustness"])
+
+
+def _comparison(report: Mapping[str, Any]) -> str:
+    if "comparison" not in report:
+        return ""
+    rows = [
+        f"<tr><td>{escape(name)}</td><td>{_number(row['first'])}</td>"
+        f"<td>{_number(row['second'])}</td><td>{row['difference']:+.3f}</td>"
+        f"<td>[{row['low']:+.3f}, {row['high']:+.3f}]</td></tr>"
+        for name, row in report["comparison"]["figures"].items()
+    ]
+    other = escape(report["comparison"]["other"])
+    head = header("", "model", "other", "difference", "95 % interval")
+    return (
+        f"<h2>Against {other}</h2>"
+        '<p class="soft">Paired over resampled speakers: an interval without 0 tells the two '
+        f"apart.</p>{table(head, rows)}"
+    )
+
+
+def _reading() -> str:
+    return (
+        "<h2>How to read this</h2><ul>"
+        "<li>Read correctness first. A model that answers at random passes every test that only "
+        "asks for equal treatment or for an unchanged CCC; its column shows which.</li>"
+        "<li>CCC (concordance) is 1 for identical values; unlike PCC it also falls for an offset "
+        "or a wrong spread.</li>"
+        "<li>Intervals hold 95 % of the figures of resampled speakers: few speakers, wide "
+        "intervals.</li></ul>"
+    )
+
+
+def _interval(figure_of: Mapping[str, float]) -> str:
+    value, low, high = (figure_of[key] for key in ("value", "low", "high"))
+    return f"<td>{value:.3f}</td><td>[{low:.3f}, {high:.3f}]</td>"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
