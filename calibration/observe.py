@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from edge_ser.errors import InputError
 from edge_ser.frontend.torch_frontend import LogMel
-from edge_ser.students.student import Student
-from edge_ser.students.wav2small import ConvBlock, MaxPool
+from edge_ser.students.student import QuantisationPoint, Student
 
 Range = tuple[float, float]
 
@@ -27,7 +26,7 @@ def observed_modules(student: Student) -> dict[str, nn.Module]:
     observed: dict[str, nn.Module] = {
         path: module
         for path, module in student.named_modules()
-        if isinstance(module, LogMel | ConvBlock | MaxPool)
+        if isinstance(module, LogMel | QuantisationPoint)
     }
     projections = student.get_submodule("backbone.projections")
     for name, module in projections.named_children():

@@ -9,7 +9,7 @@ from calibration.affine import affine
 from calibration.cache import CalibrationCache
 from edge_ser.bundle.manifest import BACKBONE_TABLES, ModelInfo, Quantisation, TensorInfo
 from edge_ser.errors import GateFailed
-from edge_ser.students.wav2small import Wav2Small
+from edge_ser.students.student import Student
 from firmware_export import onnx_backbone, onnx_float, onnx_int8, tflite_backbone, tflite_hybrid
 from firmware_export.targets import (
     BACKBONE_ONNX,
@@ -19,13 +19,13 @@ from firmware_export.targets import (
     INT8_TFLITE,
 )
 
-MODEL_FILES = [FLOAT_ONNX, INT8_ONNX, INT8_TFLITE, BACKBONE_TFLITE, BACKBONE_ONNX]
-
 
 def write_models(
-    student: Wav2Small, cache: CalibrationCache, folder: Path, metadata: dict[str, str]
+    student: Student, cache: CalibrationCache, folder: Path, metadata: dict[str, str]
 ) -> dict[str, ModelInfo]:
     """Convert; the same inputs give the same bytes.
+
+    A student that does not run in blocks gets no backbone files.
 
     Args:
         student: in evaluation mode.
@@ -38,22 +38,29 @@ def write_models(
     """
     onnx_float.convert(student, folder / FLOAT_ONNX, metadata)
     onnx_int8.convert(folder / FLOAT_ONNX, student, cache, folder / INT8_ONNX, metadata)
-    onnx_backbone.convert(folder / INT8_ONNX, student, folder / BACKBONE_ONNX, metadata)
     tflite_hybrid.convert(student, cache, folder / INT8_TFLITE, metadata)
-    tables = folder / BACKBONE_TABLES
-    tflite_backbone.convert(student, cache, folder / BACKBONE_TFLITE, tables, metadata)
-    backbone = _backbone(tables, student.config.frontend.n_mels)
-    _check_codes(backbone, cache)
     any_length = _waveform(onnx_float.INPUT_NAME, onnx_float.OUTPUT_NAME, ("batch", "samples"))
-    return {
+    whole = {
         FLOAT_ONNX: any_length,
         INT8_ONNX: any_length,
         INT8_TFLITE: _waveform(
             tflite_hybrid.INPUT_NAME, tflite_hybrid.OUTPUT_NAME, (1, tflite_hybrid.FIXED_SAMPLES)
         ),
-        BACKBONE_TFLITE: backbone,
-        BACKBONE_ONNX: _onnx_backbone(student),
     }
+    return whole | _write_backbones(student, cache, folder, metadata)
+
+
+def _write_backbones(
+    student: Student, cache: CalibrationCache, folder: Path, metadata: dict[str, str]
+) -> dict[str, ModelInfo]:
+    if not student.runs_in_blocks:
+        return {}
+    onnx_backbone.convert(folder / INT8_ONNX, student, folder / BACKBONE_ONNX, metadata)
+    tables = folder / BACKBONE_TABLES
+    tflite_backbone.convert(student, cache, folder / BACKBONE_TFLITE, tables, metadata)
+    backbone = _backbone(tables, student.config.frontend.n_mels)
+    _check_codes(backbone, cache)
+    return {BACKBONE_TFLITE: backbone, BACKBONE_ONNX: _onnx_backbone(student)}
 
 
 _BACKBONE_PATHS = {
@@ -86,7 +93,7 @@ def _waveform(source: str, result: str, shape: tuple[int | str, int | str]) -> M
     )
 
 
-def _onnx_backbone(student: Wav2Small) -> ModelInfo:
+def _onnx_backbone(student: Student) -> ModelInfo:
     source = (1, 1, "frames", student.config.frontend.n_mels)
     result = onnx_backbone.output_shape(student)
     values, scores = (TensorInfo(name, result, "float32") for name in onnx_backbone.OUTPUT_NAMES)

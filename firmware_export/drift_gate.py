@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge_ser.audio.corpus import Clip
 from edge_ser.bundle import Bundle
 from edge_ser.drift import clips as drift_clips
@@ -19,6 +21,7 @@ from edge_ser.drift.gate import CLIPS_FOR_CCC
 from edge_ser.drift.measure import ClipSet, DriftClip
 from edge_ser.drift.report import DriftReport
 from edge_ser.errors import GateFailed, InputError
+from edge_ser.runtime.host import BACKBONE
 from firmware_export.probes import probe_clips
 
 _PERTURBATION_CLIPS = 8
@@ -99,9 +102,13 @@ def _clips(
     bundle: Bundle, files: tuple[Clip, ...]
 ) -> tuple[ClipSet, tuple[str, ...], tuple[str, ...]]:
     if not files:
-        probes = [DriftClip(f"probe/{name}", clip) for name, clip in probe_clips().items()]
+        window = None if BACKBONE in bundle.manifest.models else drift_clips.fixed_window(bundle)
+        probes = [
+            DriftClip(f"probe/{name}", clip if window is None else np.resize(clip, window))
+            for name, clip in probe_clips().items()
+        ]
         line = f"{len(probes)} probe clips synthesised by edge-ser"
-        return probes, (line,), drift_clips.length_notes(None, bundle)
+        return probes, (line,), drift_clips.length_notes(window, bundle)
     window = drift_clips.fixed_window(bundle)
     clips = drift_clips.FileClips(files, window)
     return clips, drift_clips.describe(files), drift_clips.length_notes(window, bundle)

@@ -32,10 +32,10 @@ from edge_ser.checkpoint import load_student
 from edge_ser.drift import files as drift_files
 from edge_ser.drift.report import DriftReport
 from edge_ser.errors import InputError
-from edge_ser.students.cost import multiply_accumulates, parameter_count
-from edge_ser.students.wav2small import CHANNELS, RECEPTIVE_RADIUS, TIME_STRIDE, Wav2Small
+from edge_ser.students.cost import multiply_accumulates, parameter_count, widest_layer
+from edge_ser.students.student import Student
 from firmware_export import drift_gate, gates, golden, provenance
-from firmware_export.artefacts import MODEL_FILES, write_models
+from firmware_export.artefacts import write_models
 from firmware_export.c_handoff import write_c
 from firmware_export.c_handoff.binaries import require_toolchain
 from firmware_export.confidence import copy_confidence
@@ -134,7 +134,7 @@ def export_bundle(
         folder = Path(scratch, "bundle")
         folder.mkdir()
         models = write_models(student, calibration, folder, provenance.file_metadata(card))
-        sizes = gates.file_sizes(folder, MODEL_FILES)
+        sizes = gates.file_sizes(folder, list(models))
         gates.check_sizes(card["student"], sizes)
         manifest = _first_manifest(student, card, chosen, calibration, models, folder)
         with open_bundle(folder) as bundle:
@@ -166,7 +166,7 @@ def export_bundle(
 
 
 def require_possible(
-    name: str, student: Wav2Small, target: Target, with_binaries: bool = True
+    name: str, student: Student, target: Target, with_binaries: bool = True
 ) -> Target:
     """Refuse what would fail after an hour of work.
 
@@ -199,7 +199,7 @@ def _refuse_existing(paths: Sequence[Path], force: bool) -> None:
 
 
 def _first_manifest(
-    student: Wav2Small,
+    student: Student,
     card: dict[str, Any],
     target: Target,
     calibration: CalibrationCache,
@@ -224,8 +224,8 @@ def _first_manifest(
             name=card["student"],
             parameters=parameter_count(student),
             macs_per_5s=multiply_accumulates(student, 5 * SAMPLE_RATE),
-            time_stride=TIME_STRIDE,
-            receptive_radius=RECEPTIVE_RADIUS,
+            time_stride=student.shape.time_stride,
+            receptive_radius=student.shape.receptive_radius,
             checkpoint_sha256=card["weights_sha256"],
         ),
         files=_entries(folder),
@@ -243,11 +243,10 @@ def _first_manifest(
     return manifest
 
 
-def _memory(student: Wav2Small) -> dict[str, Figure]:
+def _memory(student: Student) -> dict[str, Figure]:
     """Activations alive in the widest layer, its input and its output, over 5 s at once."""
-    spec = student.config.frontend
-    values = 2 * spec.frames(5 * SAMPLE_RATE) * spec.n_mels * CHANNELS
-    how = "input and output of a 13-channel convolution before the pool, 5 s at once"
+    values = widest_layer(student, 5 * SAMPLE_RATE)
+    how = "input and output of the backbone's widest convolution, 5 s at once"
     return {
         "widest_layer_int8": Figure(values, "byte", "derived", how),
         "widest_layer_float32": Figure(4 * values, "byte", "derived", how),

@@ -22,6 +22,11 @@ def misfits(needs: Needs, target: Target) -> list[str]:
             reasons.append(_too_large("its layers", "RAM", needs.ram, name, ram))
     if needs.missing and target.c and not target.engines:
         reasons.append(f"the C engine has no {', '.join(needs.missing)}, and nothing else runs it")
+    if needs.whole_windows and target.extra:
+        reasons.append(
+            f"it takes whole windows, and what an export for {target.name} writes computes a "
+            "stream in blocks"
+        )
     return reasons
 
 

@@ -51,12 +51,13 @@ def write_golden_clips(folder: Path) -> Golden:
 
 def record(bundle: Bundle) -> Golden:
     """The golden section with what each engine gives here."""
+    keys = [key for key in _TOLERANCE if key.artefact in bundle.manifest.models]
     expected = {
-        str(key): predict_golden(bundle, key.engine, key.artefact, key.kernels)[0]
-        for key in _TOLERANCE
+        str(key): predict_golden(bundle, key.engine, key.artefact, key.kernels)[0] for key in keys
     }
-    tolerance = {str(key): allowed for key, allowed in _TOLERANCE.items()}
-    _check_cut(expected)
+    tolerance = {str(key): _TOLERANCE[key] for key in keys}
+    if BACKBONE_ONNX in bundle.manifest.models:
+        _check_cut(expected)
     return Golden(bundle.manifest.golden.clips, expected, tolerance)
 
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from edge_ser import SAMPLE_RATE
 from edge_ser.frontend.torch_frontend import LogMel
+from edge_ser.students.student import Student
 
 _RUNS = (
     nn.BatchNorm2d,
@@ -40,12 +41,14 @@ class Needs:
         flash: bytes of its weights, one each.
         ram: bytes of the rows that its convolutions and pools keep while audio streams through.
         missing: layers that the C engine has not, sorted; empty if it runs this student.
+        whole_windows: whether it cannot compute a stream in blocks.
     """
 
     student: str
     flash: int
     ram: int
     missing: tuple[str, ...]
+    whole_windows: bool = False
 
 
 def needs_of(name: str, student: nn.Module) -> Needs:
@@ -59,7 +62,9 @@ def needs_of(name: str, student: nn.Module) -> Needs:
     layers = list(_leaves(student))
     weights = sum(p.numel() for layer in layers for p in layer.parameters(recurse=False))
     missing = {what for layer in layers if (what := _not_in_the_engine(layer))}
-    return Needs(name, weights, _kept_rows(student, layers), tuple(sorted(missing)))
+    whole_windows = isinstance(student, Student) and not student.runs_in_blocks
+    rows = _kept_rows(student, layers)
+    return Needs(name, weights, rows, tuple(sorted(missing)), whole_windows)
 
 
 def _leaves(module: nn.Module) -> Iterator[nn.Module]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto, TensorProto, helper
 
-from edge_ser.students.wav2small import BANDS_AFTER_POOL, CHANNELS, Wav2Small
+from edge_ser.students.student import Student
 from firmware_export.onnx_float import rename, write
 
 INPUT_NAME = "log_mel"
@@ -23,7 +23,7 @@ _CUT = {_FRONTEND: INPUT_NAME, "values/f": "values", "scores/f": "scores"}
 """Where the whole model is cut, and what the ends are called."""
 
 
-def convert(int8_onnx: Path, student: Wav2Small, out: Path, metadata: dict[str, str]) -> None:
+def convert(int8_onnx: Path, student: Student, out: Path, metadata: dict[str, str]) -> None:
     """Write `out`; the same inputs give the same bytes.
 
     Args:
@@ -47,11 +47,9 @@ def convert(int8_onnx: Path, student: Wav2Small, out: Path, metadata: dict[str, 
     write(model, out, metadata)
 
 
-def output_shape(student: Wav2Small) -> tuple[int | str, ...]:
+def output_shape(student: Student) -> tuple[int | str, ...]:
     """Of values and scores."""
-    width = CHANNELS * BANDS_AFTER_POOL
-    channels, bands = (width, 1) if student.config.frame_linear else (CHANNELS, BANDS_AFTER_POOL)
-    return 1, channels, "frames_out", bands
+    return 1, student.shape.channels, "frames_out", student.shape.bands
 
 
 def _keep_between(model: ModelProto, ends: set[str]) -> None:

@@ -19,7 +19,15 @@ from onnx import ModelProto, NodeProto, TensorProto
 
 from edge_ser import __version__
 from edge_ser.errors import GateFailed
-from edge_ser.students.wav2small import Wav2Small
+from edge_ser.students.blocks import (
+    HardSigmoid,
+    HardSwish,
+    Means,
+    Residual,
+    SqueezeExcite,
+)
+from edge_ser.students.student import QuantisationPoint, Student
+from edge_ser.students.wav2small import MaxPool
 
 OPSET = 18
 INPUT_NAME = "audio"
@@ -28,7 +36,7 @@ OUTPUT_NAME = "arousal_dominance_valence"
 _EXAMPLE_SAMPLES = 16_000
 
 
-def convert(student: Wav2Small, out: Path, metadata: dict[str, str]) -> None:
+def convert(student: Student, out: Path, metadata: dict[str, str]) -> None:
     """Write `out`: audio (batch, samples) float32, 16 kHz -> (batch, 3) float32.
 
     Args:
@@ -42,7 +50,7 @@ def convert(student: Wav2Small, out: Path, metadata: dict[str, str]) -> None:
     model, same = onnxsim.simplify(_export(student.eval()))
     if not same:
         raise GateFailed("onnxsim changed the values of the float ONNX graph")
-    _name_after_modules(model)
+    _name_after_modules(model, student)
     _average_in_double(model)
     write(model, out, metadata)
 
@@ -91,7 +99,7 @@ def _names(model: ModelProto) -> set[str]:
     return names
 
 
-def _export(student: Wav2Small) -> ModelProto:
+def _export(student: Student) -> ModelProto:
     dynamic = {"audio": {0: torch.export.Dim("batch"), 1: torch.export.Dim("samples", min=64)}}
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -119,25 +127,48 @@ def _export(student: Wav2Small) -> ModelProto:
     return model
 
 
-def _name_after_modules(model: ModelProto) -> None:
-    """Rename the outputs of front-end, conv blocks, pool and projections to their paths."""
+_MODULES: dict[str, type[QuantisationPoint]] = {
+    "MaxPool": MaxPool,
+    "Add": Residual,
+    "HardSwish": HardSwish,
+    "ReduceMean": Means,
+    "HardSigmoid": HardSigmoid,
+    "Mul": SqueezeExcite,
+}
+"""Operator of the backbone -> the module whose output it makes; convolutions tell theirs."""
+
+
+def _name_after_modules(model: ModelProto, student: Student) -> None:
+    """Rename the outputs of the front-end, of all quantisation points and projections.
+
+    The exporter writes nodes in the order of execution, which is the order of the modules.
+    """
     consumers = consumers_of(model)
-    paths: dict[str, str] = {}
-    for node in model.graph.node:
+    nodes = backbone_nodes(model)
+    paths = {nodes[0].input[0]: "frontend"}
+    for node in nodes:
         path = conv_path(node)
         if path is None:
             continue
         output = node.output[0]
         if path.endswith(".conv"):
             path = path.removesuffix(".conv")
-            (relu,) = consumers[output]
-            paths[output], output = f"{path}.norm", relu.output[0]
+            readers = consumers[output]
+            if [reader.op_type for reader in readers] == ["Relu"]:
+                paths[output], output = f"{path}.norm", readers[0].output[0]
         paths[output] = path
-        if path == "backbone.trunk.before.0":
-            paths[node.input[0]] = "frontend"
-        if path == "backbone.trunk.after.0":
-            paths[node.input[0]] = "backbone.trunk.pool"
+    for operator, kind in _MODULES.items():
+        modules = [path for path, module in student.named_modules() if isinstance(module, kind)]
+        made = [node.output[0] for node in nodes if node.op_type == operator]
+        paths.update(zip(made, modules, strict=True))
     rename(model, lambda name: paths.get(name, name))
+
+
+def backbone_nodes(model: ModelProto) -> list[NodeProto]:
+    """The nodes from the first to the last convolution of the backbone."""
+    nodes = list(model.graph.node)
+    places = [index for index, node in enumerate(nodes) if conv_path(node) is not None]
+    return nodes[places[0] : places[-1] + 1]
 
 
 def _average_in_double(model: ModelProto) -> None:
@@ -147,9 +178,10 @@ def _average_in_double(model: ModelProto) -> None:
     and the output by 2e-5. Torch sums pairwise.
     """
     graph = model.graph
+    backbone = {name for node in backbone_nodes(model) for name in node.output}
     nodes = []
     for node in graph.node:
-        if node.op_type != "ReduceMean":
+        if node.op_type != "ReduceMean" or node.output[0] in backbone:
             nodes.append(node)
             continue
         source, result = node.input[0], node.output[0]

@@ -19,8 +19,9 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from calibration.cache import CalibrationCache
 from edge_ser.errors import InputError
-from edge_ser.students.wav2small import Wav2Small
-from firmware_export.onnx_float import consumers_of, conv_path, rename, write
+from edge_ser.students.student import Student
+from firmware_export.onnx_float import backbone_nodes, consumers_of, conv_path, rename, write
+from firmware_export.onnx_weights import with_int8_weights
 
 _SHORT = (
     ("_QuantizeLinear_Output", "/q"),
@@ -38,9 +39,14 @@ _SHORT = (
 """Names are a tenth of an int8 file of this size; these stay readable in a graph viewer."""
 
 
+_POINTS = ("MaxPool", "Add", "HardSwish", "ReduceMean", "HardSigmoid", "Mul")
+"""Int8 beside the convolutions: what MobileNets are made of. ONNX Runtime has no int8 kernel for
+some; a code on either side of them costs little and is measured (docs/STUDENTS.md)."""
+
+
 def convert(
     float_onnx: Path,
-    student: Wav2Small,
+    student: Student,
     cache: CalibrationCache,
     out: Path,
     metadata: dict[str, str],
@@ -60,7 +66,10 @@ def convert(
     cache.check(cache.checkpoint_sha256, student.config.frontend)
     model = onnx.load(float_onnx)
     _fold_padding_into_pool(model)
-    quantised = _quantise(model, cache.ranges)
+    if student.int8_activations:
+        quantised = _quantise(model, cache.ranges)
+    else:
+        quantised = with_int8_weights(model)
     _share_equal_initializers(quantised)
     rename(quantised, _short_name)
     write(quantised, out, metadata)
@@ -97,7 +106,7 @@ def _quantise(model: ModelProto, ranges: dict[str, tuple[float, float]]) -> Mode
         tensors_range=TensorsData(CalibrationMethod.MinMax, tensors),
         nodes_to_quantize=nodes,
         nodes_to_exclude=[],
-        op_types_to_quantize=["Conv", "Relu", "MaxPool"],
+        op_types_to_quantize=["Conv", "Relu", *_POINTS],
         extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
     )
     quantizer.quantize_model()
@@ -123,21 +132,21 @@ def _quantised_part(
         low, high = ranges[path]
         tensors[tensor] = (np.float32(low), np.float32(high))
 
-    for index, node in enumerate(model.graph.node):
+    backbone = backbone_nodes(model)
+    add_range("frontend", "frontend")
+    for index, node in enumerate(backbone):
         path = conv_path(node)
-        if path is None and node.op_type != "MaxPool":
+        if path is None and node.op_type not in _POINTS:
             continue
         chain = [node]
         if path is not None and path.endswith(".conv"):
-            chain.append(consumers[node.output[0]][0])
+            chain += [reader for reader in consumers[node.output[0]] if reader.op_type == "Relu"]
         target = chain[-1].output[0]
         for offset, member in enumerate(chain):
             member.name = f"{index}.{offset}"
             nodes.append(member.name)
             # The pool's own output takes its input's code: a maximum needs no new scale.
             add_range(member.output[0], target)
-        if node.input[0] == "frontend":
-            add_range("frontend", "frontend")
     return nodes, tensors
 
 

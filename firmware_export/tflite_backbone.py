@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from calibration.cache import CalibrationCache
-from edge_ser.students.wav2small import RECEPTIVE_RADIUS, TIME_STRIDE, Backbone, Wav2Small
+from edge_ser.students.student import Student
 from firmware_export import tflite_file, tflite_float, tflite_quantise
 from firmware_export.tflite_depthwise import single_channel_depthwise_to_conv
 
 JSON_SCHEMA = 1
 
-_EXAMPLE_FRAMES = 2 * RECEPTIVE_RADIUS
+_EXAMPLE_FRAMES = 24
 """The file's own T; any other works, this one only has to exist."""
 
 
@@ -33,7 +33,7 @@ class ChannelsLast(nn.Module):
     (1, T, bands, 1) -> two (1, T', F, C).
     """
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
 
@@ -43,7 +43,7 @@ class ChannelsLast(nn.Module):
 
 
 def convert(
-    student: Wav2Small,
+    student: Student,
     cache: CalibrationCache,
     out_tflite: Path,
     out_json: Path,
@@ -77,7 +77,7 @@ def convert(
     out_json.write_text(text + "\n", encoding="utf-8")
 
 
-def describe(model: Any, student: Wav2Small) -> dict[str, Any]:
+def describe(model: Any, student: Student) -> dict[str, Any]:
     """What numpy or C needs to run the rest of the network around the quantised backbone.
 
     Args:
@@ -102,8 +102,8 @@ def describe(model: Any, student: Wav2Small) -> dict[str, Any]:
             "bias": _floats(head.out.bias.detach().numpy()),
         },
         "frontend": spec.to_dict(),
-        "time_stride": TIME_STRIDE,
-        "receptive_radius": RECEPTIVE_RADIUS,
+        "time_stride": student.shape.time_stride,
+        "receptive_radius": student.shape.receptive_radius,
     }
 
 

@@ -36,8 +36,17 @@ class _AlignedBuilder(flatbuffers.Builder):
 
 
 def parse(content: bytes) -> Any:
-    """The object tree (`schema.ModelT`) of a TFLite file's bytes."""
-    return schema.ModelT.InitFromPackedBuf(content, 0)
+    """The object tree (`schema.ModelT`) of a TFLite file's bytes.
+
+    Converters may put large constants behind the flatbuffer; the tree holds them like the others.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            behind = content[buffer.offset : buffer.offset + buffer.size]
+            buffer.data = np.frombuffer(behind, np.uint8)
+        buffer.offset = buffer.size = 0
+    return model
 
 
 def load(path: Path) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from calibration.cache import CalibrationCache
-from edge_ser.students.wav2small import Wav2Small
+from edge_ser.students.student import Student
 from firmware_export import tflite_file, tflite_float, tflite_quantise
 
 FIXED_SAMPLES = 80_000
@@ -24,9 +24,7 @@ INPUT_NAME = "audio"
 OUTPUT_NAME = "arousal_dominance_valence"
 
 
-def convert(
-    student: Wav2Small, cache: CalibrationCache, out: Path, metadata: dict[str, str]
-) -> None:
+def convert(student: Student, cache: CalibrationCache, out: Path, metadata: dict[str, str]) -> None:
     """Write the hybrid; the same inputs give the same bytes.
 
     Args:
@@ -42,7 +40,10 @@ def convert(
     tflite_quantise.check_ranges(student, cache.ranges)
     model = tflite_float.convert(student, torch.zeros(1, FIXED_SAMPLES))
     tflite_float.name_tensors(model, tflite_quantise.module_paths(student))
-    model = tflite_quantise.quantise(model, cache.ranges, whole_model=False)
+    if student.int8_activations:
+        model = tflite_quantise.quantise(model, cache.ranges, whole_model=False)
+    else:
+        model = tflite_quantise.with_int8_weights(model)
     tflite_float.name_interface(model, [INPUT_NAME], [OUTPUT_NAME])
     tflite_file.replace_metadata(model, metadata, "waveform to arousal, dominance, valence")
     tflite_file.drop_unused_buffers(model)

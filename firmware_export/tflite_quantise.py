@@ -8,33 +8,43 @@ Does not choose ranges.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from calibration.observe import observed_modules
 from edge_ser.errors import EnvironmentMissing, InputError
-from edge_ser.students.wav2small import Wav2Small
+from edge_ser.students.student import Student
 from firmware_export import tflite_file
 
-OPERATORS = ("CONV_2D", "DEPTHWISE_CONV_2D", "PAD", "MAX_POOL_2D")
+OPERATORS = (
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "PAD",
+    "MAX_POOL_2D",
+    "ADD",
+    "MUL",
+    "MEAN",
+    "HARD_SWISH",
+)
 """What runs in int8 inside the backbone."""
 
 _SCOPE = "backbone."
-_FIRST = f"{_SCOPE}trunk.before.0"
-_BEFORE_POOL = f"{_SCOPE}trunk.before.2"
-_POOL = f"{_SCOPE}trunk.pool"
+
+_SAME_CODE = ("PAD", "MAX_POOL_2D")
+"""Their output keeps its input's code. Padding adds zeros, which every code holds exactly, and the
+maxima of all windows are the maxima of their input (it has passed a ReLU)."""
+
+_RELU6 = tflite_file.schema.ActivationFunctionType.RELU6
 
 
-def module_paths(student: Wav2Small) -> list[str]:
+def module_paths(student: Student) -> list[str]:
     """Paths of the torch modules whose outputs are quantised."""
-    trunk = student.backbone.trunk
-    before = [f"{_SCOPE}trunk.before.{index}" for index in range(len(trunk.before))]
-    after = [f"{_SCOPE}trunk.after.{index}" for index in range(len(trunk.after))]
-    projections = [f"{_SCOPE}projections.{name}" for name in ("values", "scores")]
-    return [*before, _POOL, *after, *projections]
+    return [path for path in observed_modules(student) if path.startswith(_SCOPE)]
 
 
-def check_ranges(student: Wav2Small, ranges: dict[str, tuple[float, float]]) -> None:
+def check_ranges(student: Student, ranges: dict[str, tuple[float, float]]) -> None:
     """Refuse early, before the slow conversion.
 
     Raises:
@@ -64,13 +74,8 @@ def quantise(model: Any, ranges: dict[str, tuple[float, float]], whole_model: bo
     Raises:
         EnvironmentMissing: the quantiser is not installed.
     """
-    try:
-        from ai_edge_quantizer import qtyping, quantizer
-    except ImportError as error:
-        raise EnvironmentMissing(
-            f"TFLite export needs ai-edge-quantizer: {error}", "pip install 'edge-ser[export]'"
-        ) from error
-    statistics = _statistics(model, _tensor_ranges(ranges))
+    qtyping, quantizer = _converter()
+    statistics = _statistics(model, ranges)
     worker = quantizer.Quantizer(tflite_file.serialise(model))
     scopes = dict.fromkeys(OPERATORS, f"^{_SCOPE}")
     if whole_model:
@@ -86,18 +91,38 @@ def quantise(model: Any, ranges: dict[str, tuple[float, float]], whole_model: bo
     return tflite_file.parse(bytes(result.quantized_model))
 
 
-def _tensor_ranges(ranges: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
-    """Ranges by tensor name: two tensors are nobody's output, and pooling cannot rescale.
+def with_int8_weights(model: Any) -> Any:
+    """Int8 weights, symmetric per output channel, under float activations.
 
-    The first convolution reads the front-end. Padding adds zeros, which every code holds
-    exactly, and the maxima of all windows are the maxima of their input (it has passed a
-    ReLU), so padded and pooled activations share the code of the pool's input.
+    For students whose activations do not survive int8. Not for microcontrollers: see
+    `firmware_export.tflite_admission`.
+
+    Args:
+        model: float, tensors named by `tflite_float.name_tensors`.
+
+    Raises:
+        EnvironmentMissing: the quantiser is not installed.
     """
-    return ranges | {
-        f"{_FIRST}.input": ranges["frontend"],
-        f"{_POOL}.input": ranges[_BEFORE_POOL],
-        _POOL: ranges[_BEFORE_POOL],
-    }
+    qtyping, quantizer = _converter()
+    worker = quantizer.Quantizer(tflite_file.serialise(model))
+    for operator in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        worker.add_weight_only_config(
+            regex=f"^{_SCOPE}",
+            operation_name=qtyping.TFLOperationName(operator),
+            num_bits=8,
+        )
+    result = worker.quantize(enable_progress_report=False)
+    return tflite_file.parse(bytes(result.quantized_model))
+
+
+def _converter() -> tuple[Any, Any]:
+    try:
+        from ai_edge_quantizer import qtyping, quantizer
+    except ImportError as error:
+        raise EnvironmentMissing(
+            f"TFLite export needs ai-edge-quantizer: {error}", "pip install 'edge-ser[export]'"
+        ) from error
+    return qtyping, quantizer
 
 
 def _statistics(model: Any, ranges: dict[str, tuple[float, float]]) -> dict[str, Any]:
@@ -105,12 +130,29 @@ def _statistics(model: Any, ranges: dict[str, tuple[float, float]]) -> dict[str,
 
     Weights are absent: the quantiser takes their extremes from the weights themselves.
     """
+    return {
+        tensor.name: {edge: np.full((1,) * len(tensor.shape), value) for edge, value in extremes}
+        for tensor, extremes in _extremes(model, ranges)
+    }
+
+
+def _extremes(
+    model: Any, ranges: dict[str, tuple[float, float]]
+) -> Iterator[tuple[Any, tuple[tuple[str, float], tuple[str, float]]]]:
+    """Each activation of the backbone with its smallest and largest value."""
     graph = model.subgraphs[0]
-    statistics = {}
-    for node in graph.operators:
-        for tensor in (graph.tensors[node.inputs[0]], graph.tensors[node.outputs[0]]):
-            if tensor.name.startswith(_SCOPE):
-                shape = (1,) * len(tensor.shape)
-                low, high = ranges[tensor.name]
-                statistics[tensor.name] = {"min": np.full(shape, low), "max": np.full(shape, high)}
-    return statistics
+    found: dict[int, tuple[float, float]] = {}
+    for node, operator in zip(graph.operators, tflite_file.operator_names(model), strict=True):
+        source, result = node.inputs[0], node.outputs[0]
+        name = graph.tensors[result].name
+        if operator not in OPERATORS or not name.startswith(_SCOPE):
+            continue
+        found = found or {source: ranges["frontend"]}
+        if operator in _SAME_CODE:
+            found[result] = found[source]
+        elif getattr(node.builtinOptions, "fusedActivationFunction", None) == _RELU6:
+            found[result] = (0.0, 6.0)  # a hard-sigmoid begins in the convolution before it
+        else:
+            found[result] = ranges[name]
+    for index, (low, high) in found.items():
+        yield graph.tensors[index], (("min", low), ("max", high))

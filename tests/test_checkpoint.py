@@ -18,7 +18,8 @@ from edge_ser.students.catalogue import STUDENTS, build_student
 
 def card_of(student: str) -> dict[str, Any]:
     """The least a student's card must say."""
-    return {"kind": "student", "student": student, "frontend": FrontEndSpec().to_dict()}
+    frontend = build_student(student).config.frontend
+    return {"kind": "student", "student": student, "frontend": frontend.to_dict()}
 
 
 def save(path: Path, name: str = "wav2small") -> torch.nn.Module:

@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="students are torch modules")
 from torch import Tensor, nn
 
 from edge_ser.errors import InputError
-from edge_ser.students.catalogue import STUDENTS, build_student
+from edge_ser.students.catalogue import build_student
 from firmware_export.fit import SHARE, misfits, nearest_target, require_fit, students_for
 from firmware_export.needs import Needs, needs_of
 from firmware_export.targets import TARGETS, find_target
@@ -66,7 +66,10 @@ def test_layers_that_the_engine_lacks_are_named(
     assert needs_of("x", Stacked(*layers)).missing == missing
 
 
-@pytest.mark.parametrize("student", STUDENTS)
+SHIPPED = ["wav2small", "wav2small-17k"]
+
+
+@pytest.mark.parametrize("student", SHIPPED)
 def test_the_shipped_students_fit_everywhere(student: str) -> None:
     needs = needs_of(student, build_student(student))
     assert [name for name, target in TARGETS.items() if misfits(needs, target)] == []
@@ -109,7 +112,7 @@ def test_what_the_engine_lacks_can_still_run_in_python() -> None:
 def test_a_student_that_fits_nothing_has_no_nearest_target() -> None:
     nothing = Needs("x", 10**12, 10**12, ())
     assert nearest_target(nothing) is TARGETS["rpi-zero"]  # Linux has no fixed memory
-    assert students_for(find_target("android")) == list(STUDENTS)
+    assert students_for(find_target("android")) == SHIPPED
 
 
 def test_an_export_refuses_before_it_writes(
@@ -129,3 +132,15 @@ def test_an_export_refuses_before_it_writes(
             calibration=None,  # type: ignore[arg-type] # never reached
         )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("student", ["mobilenetv4-s", "mobilenetv3-s"])
+def test_a_mobilenet_goes_where_whole_windows_run(student: str) -> None:
+    needs = needs_of(student, build_student(student))
+    assert needs.whole_windows and {"Residual"} <= set(needs.missing)
+    for name in ("rpi", "linux-x86_64"):
+        assert misfits(needs, find_target(name)) == []
+    for name in ("android", "browser"):
+        (reason,) = misfits(needs, find_target(name))
+        assert "it takes whole windows" in reason
+    assert len(misfits(needs, find_target("cortex-m4"))) >= 1

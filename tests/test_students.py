@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_ser.errors import InputError
-from edge_ser.students.catalogue import STUDENTS, build_student
+from edge_ser.students.catalogue import build_student
 from edge_ser.students.cost import multiply_accumulates, parameter_count
 from edge_ser.students.student import PooledHead
 from edge_ser.students.wav2small import (
@@ -25,7 +25,7 @@ from edge_ser.students.wav2small import (
 FIVE_SECONDS = 80_000
 
 
-@pytest.fixture(params=sorted(STUDENTS))
+@pytest.fixture(params=["wav2small", "wav2small-17k"])
 def student(request: pytest.FixtureRequest) -> Wav2Small:
     """Each student, untrained but with batch-norm statistics that are not the identity."""
     torch.manual_seed(0)

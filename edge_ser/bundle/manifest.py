@@ -52,7 +52,8 @@ class StudentInfo:
         parameters: with the front-end's weights.
         macs_per_5s: multiply-accumulates for 80,000 samples.
         time_stride: log-mel frames per backbone output frame.
-        receptive_radius: log-mel frames on either side that reach one output frame.
+        receptive_radius: log-mel frames on either side that reach one output frame; None where
+            all do (squeeze-excite), and then no part of the bundle computes in blocks.
         checkpoint_sha256: of the weights it was exported from.
     """
 
@@ -60,7 +61,7 @@ class StudentInfo:
     parameters: int
     macs_per_5s: int
     time_stride: int
-    receptive_radius: int
+    receptive_radius: int | None
     checkpoint_sha256: str
 
     def __post_init__(self) -> None:
@@ -69,7 +70,7 @@ class StudentInfo:
             self.parameters > 0 and self.macs_per_5s > 0 and self.time_stride > 0,
             "student figures must be positive",
         )
-        _check(self.receptive_radius >= 0, "the receptive radius cannot be negative")
+        _check((self.receptive_radius or 0) >= 0, "the receptive radius cannot be negative")
 
 
 @dataclass(frozen=True)

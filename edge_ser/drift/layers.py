@@ -61,7 +61,7 @@ class _Code(NamedTuple):
 def layer_costs(
     float_onnx: Path, int8_onnx: Path, clips: Iterable[NDArray[np.float32]], threads: int = 1
 ) -> tuple[LayerCost, ...]:
-    """Cost of each quantised layer, in the order of the network.
+    """Cost of each layer with int8 activations, in the order of the network.
 
     Args:
         float_onnx, int8_onnx: of one bundle.
@@ -75,6 +75,8 @@ def layer_costs(
     onnx = _onnx()
     full, quantised = onnx.load(float_onnx), onnx.load(int8_onnx)
     codes = _codes(full, quantised)
+    if not codes:
+        return ()
     audio = [np.asarray(clip, np.float32)[None] for clip in clips]
     truth = _run(full, [code.float_tensor for code in codes], audio, threads)
     all_int8 = _run(quantised, [code.int8_tensor for code in codes], audio, threads)
@@ -148,14 +150,18 @@ def _codes(full: ModelProto, quantised: ModelProto) -> list[_Code]:
                 weight=weight,
             )
         )
-    if not codes:
+    if not codes and not any(node.op_type == "DequantizeLinear" for node in quantised.graph.node):
         raise InputError("the int8 ONNX file has no quantised layer")
     return codes
 
 
+_SHORTENED = ("", "backbone.trunk.", "backbone.projections.")
+"""What the int8 file leaves out at the beginning of a name."""
+
+
 def _float_name(name: str, float_names: set[str]) -> str:
-    """The int8 file shortens module paths to their last parts."""
-    found = [other for other in float_names if other == name or other.endswith(f".{name}")]
+    """The int8 file leaves out where in the backbone a module is."""
+    found = sorted({f"{prefix}{name}" for prefix in _SHORTENED} & float_names)
     if len(found) != 1:
         raise InputError(
             f"tensor {name!r} of the int8 ONNX file has {len(found)} counterparts in the float one",

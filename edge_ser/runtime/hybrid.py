@@ -1,7 +1,7 @@
 """The hybrid TFLite file: waveform in, A/D/V out, one fixed clip length.
 
-Clips of another length go through the host route. They are never padded with zeros, which
-would change the level normalisation and with it every value.
+Clips of another length go through the host route, or are repeated. They are never padded with
+zeros, which would change the level normalisation and with it every value.
 """
 
 from __future__ import annotations
@@ -19,10 +19,18 @@ from edge_ser.runtime.engine import Kernels, check_audio
 from edge_ser.runtime.host import BACKBONE, HostEngine, load_host
 from edge_ser.runtime.interpreter import TfliteModel
 
+INT8_TFLITE = "model.int8.tflite"
+
 
 @dataclass(frozen=True)
 class HybridEngine:
-    """An `Engine` around a waveform TFLite file; `other_lengths` None: none can be taken."""
+    """An `Engine` around a waveform TFLite file.
+
+    Attributes:
+        other_lengths: takes clips of other lengths; None where the student has no backbone file.
+            Then a shorter clip is repeated until it fills the file's length, as calibration's
+            drift figures have it, and a longer one is refused.
+    """
 
     name: str
     version: str
@@ -35,16 +43,17 @@ class HybridEngine:
 
     def predict(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Engine.predict`."""
-        if len(check_audio(audio)) == self.fixed_samples:
-            (values,) = self.model.run(audio[None]).values()
-            return np.array(values[0], dtype=np.float32)
-        if self.other_lengths is None:
+        samples = len(check_audio(audio))
+        if samples != self.fixed_samples and self.other_lengths is not None:
+            return self.other_lengths.predict(audio)
+        if samples > self.fixed_samples:
             raise InputError(
-                f"{self.artefact} takes exactly {self.fixed_samples / SAMPLE_RATE:g} s of audio, "
-                f"and this bundle has no {BACKBONE} for other lengths",
+                f"{self.artefact} takes at most {self.fixed_samples / SAMPLE_RATE:g} s of audio, "
+                f"and this bundle has no {BACKBONE} for longer clips",
                 "use the engine onnxruntime, or cut the audio",
             )
-        return self.other_lengths.predict(audio)
+        (values,) = self.model.run(np.resize(audio, self.fixed_samples)[None]).values()
+        return np.array(values[0], dtype=np.float32)
 
 
 def load_hybrid(

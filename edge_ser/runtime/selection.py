@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from edge_ser.bundle.reader import Bundle
 from edge_ser.errors import EnvironmentMissing, InputError
@@ -10,7 +11,7 @@ from edge_ser.runtime.availability import ENGINE_ORDER, EngineStatus, engine_sta
 from edge_ser.runtime.c import load_c
 from edge_ser.runtime.engine import Engine, Kernels
 from edge_ser.runtime.host import BACKBONE, BackboneEngine, load_host
-from edge_ser.runtime.hybrid import load_hybrid
+from edge_ser.runtime.hybrid import INT8_TFLITE, load_hybrid
 from edge_ser.runtime.interpreter import INTERPRETER_MODULES
 from edge_ser.runtime.onnx import INT8_ONNX, load_onnx
 from edge_ser.runtime.onnx_backbone import BACKBONE_ONNX, load_onnx_backbone
@@ -78,7 +79,7 @@ def choose(
         raise InputError(f"no kernels {kernels!r}", "use 'default' or 'reference'")
 
     def wanted(engine: str) -> str:
-        return artefact or (default or default_artefact)(engine)
+        return artefact or (default or partial(_usual_artefact, bundle))(engine)
 
     status = _named(name) if name is not None else _first_usable(bundle, wanted)
     chosen = wanted(status.name)
@@ -93,6 +94,13 @@ def default_artefact(engine: str) -> str:
     takes beyond the runtime's floor (`edge-ser bench`), and all lengths go the same way.
     """
     return INT8_ONNX if engine == "onnxruntime" else BACKBONE
+
+
+def _usual_artefact(bundle: Bundle, engine: str) -> str:
+    """`default_artefact`, or the whole TFLite model where the student has no backbone file."""
+    chosen = default_artefact(engine)
+    whole = chosen not in bundle.manifest.models and INT8_TFLITE in bundle.manifest.models
+    return INT8_TFLITE if whole and engine in INTERPRETER_MODULES else chosen
 
 
 def backbone_artefact(engine: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edge_ser.frontend.torch_frontend import LogMel
+from edge_ser.students.student import Student
 
 
 def parameter_count(model: nn.Module) -> int:
@@ -37,7 +39,28 @@ def multiply_accumulates(model: nn.Module, samples: int) -> int:
             frame = 2 * spec.bins * spec.n_fft + spec.bins * spec.n_mels
             total += frame * spec.frames(samples)
 
-    handles = [module.register_forward_hook(count) for module in model.modules()]
+    _hear_silence(model, samples, model.modules(), count)
+    return total
+
+
+def widest_layer(student: Student, samples: int) -> int:
+    """Most values that one convolution of the backbone reads and writes over a clip."""
+    widest = 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal widest
+        widest = max(widest, inputs[0].numel() + output.numel())
+
+    convolutions = [m for m in student.backbone.modules() if isinstance(m, nn.Conv2d)]
+    _hear_silence(student, samples, convolutions, count)
+    return widest
+
+
+def _hear_silence(
+    model: nn.Module, samples: int, watched: Iterable[nn.Module], hook: Callable[..., None]
+) -> None:
+    """One forward pass over zeros in evaluation mode, with a hook on some modules."""
+    handles = [module.register_forward_hook(hook) for module in watched]
     training = model.training
     try:
         with torch.no_grad():
@@ -46,4 +69,3 @@ def multiply_accumulates(model: nn.Module, samples: int) -> int:
         model.train(training)
         for handle in handles:
             handle.remove()
-    return total

@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from edge_ser.frontend.spec import FrontEndSpec
 from edge_ser.frontend.torch_frontend import LogMel
 
+LONGEST_CONTEXT_SECONDS = 1.0
+"""On either side of a block: a reading also waits that long for the sound behind it."""
+
 
 @dataclass(frozen=True)
 class StudentConfig:
@@ -45,13 +48,12 @@ class BackboneShape:
     time_stride: int
     receptive_radius: int | None
 
-    @property
-    def local_in_time(self) -> bool:
-        """Whether blocks of frames with their context give what the whole clip gives.
 
-        A backbone that is not local cannot be streamed in blocks, only on whole windows.
-        """
-        return self.receptive_radius is not None
+class QuantisationPoint(nn.Module):
+    """A module whose output is one tensor that gets a code of its own on int8 targets.
+
+    Calibration observes these, the projections to values and scores, and the front-end.
+    """
 
 
 class PooledHead(nn.Module):
@@ -83,7 +85,8 @@ class Student(nn.Module):
     Attributes:
         config: with the front-end's definition.
         shape: of the backbone's output.
-        frontend, backbone, head: the three parts; only the backbone is quantised.
+        frontend, backbone, head: the three parts; only the backbone is quantised. It ends in
+            `projections` with the submodules `values` and `scores`.
     """
 
     def __init__(
@@ -95,6 +98,22 @@ class Student(nn.Module):
         self.frontend = LogMel(config.frontend)
         self.backbone = backbone
         self.head = head
+
+    int8_activations = True
+    """Whether activations are int8 on targets too; weights always are. False where activations
+    were measured not to survive it (docs/STUDENTS.md)."""
+
+    @property
+    def runs_in_blocks(self) -> bool:
+        """Whether a stream is computed in blocks of frames, each with its context.
+
+        Not where every frame counts, and not where the context is so long that blocks repeat
+        more than they add: both take whole windows.
+        """
+        spec, radius = self.config.frontend, self.shape.receptive_radius
+        return (
+            radius is not None and radius * spec.hop <= LONGEST_CONTEXT_SECONDS * spec.sample_rate
+        )
 
     def forward(self, audio: Tensor) -> Tensor:
         values, scores = self.backbone(self.frontend(audio))

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from edge_ser.students.student import BackboneShape, PooledHead, Student, StudentConfig
+from edge_ser.students.student import (
+    BackboneShape,
+    PooledHead,
+    QuantisationPoint,
+    Student,
+    StudentConfig,
+)
 
 CHANNELS = 13
 """Feature maps of every convolution, as published."""
@@ -29,7 +35,7 @@ RECEPTIVE_RADIUS = 12
 """Log-mel frames on either side that can change a backbone output frame."""
 
 
-class ConvBlock(nn.Module):
+class ConvBlock(QuantisationPoint):
     """3x3 convolution without bias, batch norm, ReLU: (B, C, T, F) -> (B, 13, T, F)."""
 
     def __init__(self, in_channels: int) -> None:
@@ -41,7 +47,7 @@ class ConvBlock(nn.Module):
         return torch.relu(self.norm(self.conv(x)))
 
 
-class MaxPool(nn.Module):
+class MaxPool(QuantisationPoint):
     """Max-pool 3, stride 2, padding 1 in time and frequency.
 
     Explicit zero padding equals the padded pool because its input has passed a ReLU, and

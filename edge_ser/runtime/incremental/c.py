@@ -22,6 +22,7 @@ from edge_ser.runtime.engine import SHORTEST_SAMPLES, Kernels
 from edge_ser.runtime.incremental.engine import Estimate
 from edge_ser.runtime.incremental.sample_queue import SampleQueue
 from edge_ser.runtime.incremental.windows import Windows
+from edge_ser.runtime.tables import read_tables
 
 _OBSERVER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(Result))
 
@@ -56,7 +57,7 @@ class CIncremental:
         begun = time.perf_counter()
         self.name, self.version, self.artefact, self.kernels = name, version, artefact, kernels
         self.windows = windows
-        self._radius = bundle.manifest.student.receptive_radius
+        self._radius = read_tables(bundle).receptive_radius
         self.library = build_engine(
             bundle,
             kernels,

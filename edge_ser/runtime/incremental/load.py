@@ -40,6 +40,12 @@ def load_incremental(
     windows = Windows.of(
         window_seconds, hop_seconds, manifest.frontend.hop, manifest.student.time_stride
     )
+    if not {BACKBONE, BACKBONE_ONNX} & set(manifest.models):
+        raise InputError(
+            f"{manifest.name} computes whole windows only: the bundle has no backbone that a "
+            "stream could run in blocks",
+            "stream it with --level window",
+        )
     status, chosen = choose(bundle, name, artefact, threads, kernels, backbone_artefact)
     if chosen not in (BACKBONE, BACKBONE_ONNX):
         raise InputError(
