@@ -138,6 +138,25 @@ def test_training_asks_no_network_and_leaves_no_files(
     assert "Precision" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
+def test_a_compiled_student_learns_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_whole = torch.nn.Module.compile
+    traced = []
+
+    def trace_only(module: torch.nn.Module) -> None:  # a GPU's code generator is not here
+        traced.append(module)
+        compile_whole(module, backend="eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", trace_only)
+    plain = run(tmp_path / "plain", "32", 3)
+    assert not traced
+    compiled = run(tmp_path / "compiled", "32", 3, compiled=True)
+    assert len(traced) == 1
+    assert _furthest(plain, compiled) == 0
+
+
 def _torchrun(*words: object) -> None:
     command = [*_TORCHRUN, *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, env=_env())
@@ -176,7 +195,7 @@ def test_one_step_in_single_precision_differs_by_rounding(
     tmp_path: Path, figure: Callable[[str, Any], None]
 ) -> None:
     alone = run(tmp_path / "alone", "32", 1)
-    _torchrun(_HERE / "two_processes.py", tmp_path / "two", "32", 1)
+    _torchrun(_HERE / "two_processes.py", tmp_path / "two", "32", 1, "shared")
     together = load_file(tmp_path / "two" / "weights.safetensors")
     differences = torch.cat(
         [(alone[name].double() - together[name].double()).abs().flatten() for name in alone]

@@ -15,10 +15,12 @@ from numpy.random import Generator
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from edge_ser.errors import InputError
 from edge_ser.metrics import ccc
 from edge_ser.training.curves import plot_curve
 from edge_ser.training.loop import Schedule, train
 from edge_ser.training.losses import ccc_l1_loss, ccc_loss
+from edge_ser.training.processes import start_processes
 
 
 class Killed(Exception):
@@ -77,6 +79,16 @@ def test_the_loss_scale_of_half_precision_is_resumed_too(tmp_path: Path) -> None
         assert torch.equal(value, resumed[name]), name
     assert scale_when_cut < 2.0**127  # steps overflowed and were skipped
     assert _loss_scale(tmp_path / "cut") == _loss_scale(tmp_path / "whole") != scale_when_cut
+
+
+def test_processes_that_see_other_folders_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabric = start_processes()
+    monkeypatch.setattr(fabric, "broadcast", lambda start: 100)  # what the first one says
+    with pytest.raises(InputError, match=r"finds step 0 in .*, the first one another") as refusal:
+        _run(tmp_path, 250, die_at=0, fabric=fabric)
+    assert "same work folder" in refusal.value.hint
 
 
 def test_a_curve_that_a_kill_left_half_written_does_not_count(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Distils on made-up items in one process or, under `torchrun`, in several; keeps the weights.
 
-    torchrun --nproc-per-node 2 two_processes.py FOLDER PRECISION STEPS [shared|own]
+    torchrun --nproc-per-node 2 two_processes.py FOLDER PRECISION STEPS shared|own
 
 The last word says whose batch statistics batch norm uses.
 """
@@ -44,15 +44,18 @@ def made_up_lesson(items: int = 60) -> distillation.Lesson:
     return distillation.Lesson(bank, answers, everyone[: items // 2], everyone[items // 2 :])
 
 
-def run(folder: Path, precision: str, steps: int, norm: str = "shared") -> dict[str, Tensor]:
+def run(
+    folder: Path, precision: str, steps: int, norm: str = "shared", compiled: bool = False
+) -> dict[str, Tensor]:
     """The weights after some steps; the first process writes them to `folder`."""
     torch.set_num_threads(1)
     distillation.agreement = lambda *_: {}  # a curve is of no use here, and knows float32 only
     if norm == "own":
         distillation.share_batch_norms = lambda model, gather: None
     fabric = start_processes(precision=precision)  # type: ignore[arg-type]  # Fabric knows more
+    lesson, schedule = made_up_lesson(), Schedule(steps, batch=8)
     student = distillation.distill(
-        "wav2small-17k", made_up_lesson(), Schedule(steps, batch=8), 0, folder, fabric=fabric
+        "wav2small-17k", lesson, schedule, 0, folder, fabric=fabric, compiled=compiled
     )
     weights = {name: value.contiguous() for name, value in student.state_dict().items()}
     if fabric.is_global_zero:
@@ -61,4 +64,4 @@ def run(folder: Path, precision: str, steps: int, norm: str = "shared") -> dict[
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
+    run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), norm=sys.argv[4])

@@ -22,6 +22,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from edge_ser.errors import InputError
 from edge_ser.training.processes import start_processes
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def train(
             first process.
         progress: told (step, mean loss) now and then, in the first process.
         fabric: the processes that train together; this one alone on the CPU by default.
+
+    Raises:
+        InputError: the processes do not see the same folder.
     """
     fabric = fabric or start_processes()
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,6 +94,11 @@ def train(
         weight_decay=schedule.weight_decay,
     )
     start = _resume(model, adam, fabric, folder)
+    if fabric.broadcast(start) != start:
+        raise InputError(
+            f"process {fabric.global_rank} finds step {start} in {folder}, the first one another",
+            "all processes need the same work folder: on several machines, a network file system",
+        )
     optimiser = cast("_FabricOptimizer", fabric.setup_optimizers(adam))
     curve = _Curve(folder / "curve.csv", start)
     losses: list[float] = []

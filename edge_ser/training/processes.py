@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 Precision = Literal["32", "bf16-mixed", "16-mixed"]
-PRECISIONS: tuple[Precision, ...] = ("32", "bf16-mixed", "16-mixed")
 """Of a network's forward and backward pass; weights and optimiser stay in float32."""
-
-DEVICES = ("auto", "cpu", "cuda")
 
 Item = TypeVar("Item", bound=np.generic)
 
@@ -37,7 +34,7 @@ def start_processes(device: str = "cpu", precision: Precision = "32") -> Fabric:
     """This process's place among those that train together; all of them call it, once.
 
     Args:
-        device: of `DEVICES`; "auto" is a GPU where there is one.
+        device: "cpu", "cuda" or "auto", a GPU where there is one.
         precision: of what the returned object's `setup_module` wraps.
 
     Raises:
