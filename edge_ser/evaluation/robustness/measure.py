@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_ser import DIMENSIONS
 from edge_ser.drift.measure import ClipSet, DriftClip
 from edge_ser.errors import InputError
-from edge_ser.evaluation.robustness.perturbation import GROUPS, Group, Perturbation
+from edge_ser.evaluation.robustness.perturbation import GROUPS, Group, Perturbation, checked
 from edge_ser.metrics import ccc
 
 Predictor = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -173,13 +173,14 @@ def _answers(
         for name in predictors
     }  # fmt: skip
     for clip in clips:
-        own = {name: _ask(predict, clip.audio, clip.name) for name, predict in predictors.items()}
+        audio = checked(clip.audio, clip.name)
+        own = {name: _ask(predict, audio, clip.name) for name, predict in predictors.items()}
         for name, prediction in own.items():
             answers[name].plain.append(prediction)
         for each in perturbations:
             title = f"{clip.name} ({each.name})"
-            changed = each.apply(clip.audio, clip.name, seed)
-            reference = each.apply_baseline(clip.audio, clip.name, seed) if each.baseline else None
+            changed = each.apply(audio, clip.name, seed)
+            reference = each.apply_baseline(audio, clip.name, seed) if each.baseline else None
             for name, predict in predictors.items():
                 before = own[name] if reference is None else _ask(predict, reference, title)
                 answers[name].before[each.name].append(before)

@@ -92,8 +92,7 @@ class Perturbation:
     def _applied(self, change: Change, signal: Signal, clip: str, seed: int) -> Signal:
         if self.missing:
             raise InputError(f"{self.name} cannot be measured: {self.missing}")
-        checked = _checked(signal, clip)
-        changed = change(checked, generator(seed, clip, self.name))
+        changed = change(checked(signal, clip), generator(seed, clip, self.name))
         return np.ascontiguousarray(changed, np.float32)
 
 
@@ -107,8 +106,12 @@ def _unchanged(signal: Signal, _: Generator) -> Signal:
     return signal
 
 
-def _checked(signal: Signal, clip: str) -> Signal:
-    """A copy, since some libraries write into what they are given."""
+def checked(signal: Signal, clip: str) -> Signal:
+    """A copy, since some libraries write into what they are given.
+
+    Raises:
+        InputError: the signal is empty, not one-dimensional or not finite.
+    """
     copy = np.array(signal, np.float32)
     if copy.ndim != 1 or len(copy) == 0:
         raise InputError(f"{clip}: robustness needs (samples,) of audio, not shape {copy.shape}")
