@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_ser.cli.evaluate_device import add_device_arguments, loader
 from edge_ser.cli.number import non_negative_int, positive_float, positive_int
 from edge_ser.cli.teacher_arguments import add_teacher_arguments, chosen_teacher
 
@@ -28,6 +29,7 @@ EXAMPLES = """\
   edge-ser evaluate --fold s1.safetensors t1.safetensors emodb/03,emodb/08 \\
       --fold s2.safetensors t2.safetensors emodb/09,emodb/10 --audio data/emodb --seconds 2
   edge-ser evaluate my/wav2small.safetensors --audio recordings/ --gates limits.json
+  edge-ser evaluate bundles/cortex-m4 --on cortex-m4 --audio recordings/ --seconds 2 --limit 20
 The columns speaker, sex, emotion, arousal, dominance, valence of a manifest.csv, any of them, add
 intervals over speakers, AUCs, consistency, breakdowns and human labels (docs/EVALUATION.md)."""
 
@@ -49,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also compare with another model: paired differences with intervals",
     )  # fmt: skip
     add_teacher_arguments(parser, default=None)
+    add_device_arguments(parser)
     _add_clip_arguments(parser)
     _add_result_arguments(parser)
 
@@ -101,14 +104,14 @@ def _add_result_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, print, write; 1 when a gate fails."""
-    from edge_ser.evaluation.evaluate import check_robustness_sources, evaluate
+    from edge_ser.evaluation.evaluate import evaluate
     from edge_ser.evaluation.gates import read_gates
     from edge_ser.evaluation.text import lines
 
     own_gates = read_gates(args.gates) if args.gates else None
     folds, settings = _folds(args), _settings(args)
-    check_robustness_sources(settings)
-    evaluation = evaluate(folds, _clips(args), settings)
+    with loader(args) as load:
+        evaluation = evaluate(folds, _clips(args), settings, load)
     report: dict[str, Any] = {"measured": _measured(args, evaluation), **evaluation.report}
     failures = _judged(args, own_gates, report)
     print("\n".join(lines(report)))
@@ -139,6 +142,11 @@ def _folds(args: argparse.Namespace) -> list[Fold]:
             for model, teacher, speakers in args.fold
         ]
     files = [str(fold.model) for fold in folds if fold.model.suffix in _FILES]
+    if args.on and files:
+        raise InputError(
+            f"a device runs a bundle; {', '.join(files)} is a single file",
+            "give a bundle folder or .tar.gz: edge-ser export makes one",
+        )
     if args.engine and files:
         raise InputError(
             f"--engine chooses the runtime of a bundle; {', '.join(files)} is a single file",
@@ -189,6 +197,8 @@ def _measured(args: argparse.Namespace, evaluation: Evaluation) -> dict[str, Any
         "edge-ser": __version__,
         "seed": args.seed,
     }
+    if args.on:
+        facts["device"] = args.on
     if args.engine:
         facts["engine"] = args.engine
     if args.seconds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_ser.audio.corpus import Clip
-from edge_ser.errors import InputError
 from edge_ser.evaluation.figures import Predictions
 from edge_ser.evaluation.labels import UNIT, labels_of
-from edge_ser.evaluation.predictors import predictor_of
+from edge_ser.evaluation.predictors import Predictor, predictor_of
 from edge_ser.evaluation.robust_parts import PartsInTurn
 from edge_ser.evaluation.robustness import Sources, measure_robustness, perturbations
 from edge_ser.evaluation.scoring import MODEL, TEACHER, Fold, Part, Reading, parts_of, predict
@@ -29,7 +28,7 @@ class Settings:
     """What is measured; see `edge-ser evaluate --help` for each.
 
     Attributes:
-        engine: runtime of a bundle.
+        engine: runtime of the other model, if that is a bundle.
         seconds: of each file's beginning.
         limit: most clips.
         seed: of the choice of clips and of the perturbations.
@@ -62,19 +61,25 @@ class Evaluation:
     predictions: dict[str, Predictions] = field(repr=False)
 
 
-def evaluate(folds: Sequence[Fold], clips: Sequence[Clip], settings: Settings) -> Evaluation:
+def evaluate(
+    folds: Sequence[Fold],
+    clips: Sequence[Clip],
+    settings: Settings,
+    load: Callable[[Path], Predictor] = predictor_of,
+) -> Evaluation:
     """Score one model, or several folds pooled.
 
     Args:
         folds: models, their teachers and the speakers they are asked about.
         clips: of all folds.
         settings: what is measured.
+        load: makes a model's predictor, here or on a device.
 
     Raises:
         InputError: a model, a clip or a label cannot be used.
     """
     chosen = _limited(clips, settings.limit, settings.seed)
-    parts = parts_of(folds, chosen, lambda path: predictor_of(path, settings.engine))
+    parts = parts_of(folds, chosen, load)
     read = Reading(settings.seconds)
     scored, answers = predict(_with_other(parts, settings), read)
     other = answers.pop(OTHER, None)
@@ -137,17 +142,3 @@ def _limited(clips: Sequence[Clip], limit: int | None, seed: int) -> list[Clip]:
             if queue and len(chosen) < limit:
                 chosen.append(queue.pop())
     return sorted(chosen, key=lambda clip: (clip.corpus, clip.name))
-
-
-def check_robustness_sources(settings: Settings) -> None:
-    """Refuse, before the scoring, a full suite without any recording to mix in.
-
-    Raises:
-        InputError: neither speech nor noise was given.
-    """
-    sources = settings.robustness
-    if sources is not None and not (sources.speech or sources.environment):
-        raise InputError(
-            "--suite full needs recordings to mix in",
-            "give --noise FOLDER and --babble FOLDER (speech of other people)",
-        )
