@@ -41,8 +41,8 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def wav2vec2(originals: dict[str, Path], tmp_path: Path) -> Path:
-    """A copy to damage."""
-    return Path(shutil.copytree(originals["wav2vec2"], tmp_path / "wav2vec2"))
+    """A copy to damage, in a folder whose name needs quotes."""
+    return Path(shutil.copytree(originals["wav2vec2"], tmp_path / "my wav2vec2"))
 
 
 @pytest.fixture
@@ -98,6 +98,11 @@ def test_folders_need_no_network(
             lambda f: edit_config(f, "preprocessor_config.json", sampling_rate=8_000),
             "audio at 8000 Hz",
             "",
+        ),
+        (
+            lambda f: edit_config(f, "preprocessor_config.json", feature_extractor_type="Whisper"),
+            "processor 'Whisper'",
+            "Wav2Vec2FeatureExtractor",
         ),
     ],
 )
@@ -252,6 +257,10 @@ def test_the_model_card_states_the_licence(wavlm: Path) -> None:
     assert load_teacher(str(wavlm)).licence == "MIT"
     card.write_text("---\nlicense: cc-by-nc-4.0\n---\n")
     assert load_teacher(str(wavlm)).licence == "CC-BY-NC-4.0"
+    card.write_text("---\nlicense: other\nlicense_name: my-non-commercial\n---\n")
+    assert load_teacher(str(wavlm)).licence == "my-non-commercial"
+    card.write_text("---\nlicense: [mit, cc-by-4.0]\n---\n")
+    assert load_teacher(str(wavlm)).licence == "MIT AND CC-BY-4.0"
     card.write_text("no header\n")
     assert load_teacher(str(wavlm)).licence == WAVLM_ODYSSEY.licence
     card.write_text("---\nlicense: [a\n---\n")
@@ -289,6 +298,7 @@ def test_names_stand_for_teachers_and_cards_hide_paths() -> None:
         ("nobody/nothing", None, "nor a repository with a pinned commit"),
         ("wav2vec2-msp-dim", "main", "'main' pins nothing"),
         ("wav2vec2-msp-dim", "6eba34a", "'6eba34a' pins nothing"),
+        ("a--b/c", "a" * 40, "neither in the cache nor"),
         ("ensemble", "a" * 40, "cannot be of both"),
         ("default", "a" * 40, "default is a file"),
         ("ensemble=,", None, "no teacher called ''"),

@@ -58,8 +58,15 @@ def build_network(folder: CheckpointFolder) -> EmotionNetwork:
 
 def _wav2vec2(folder: CheckpointFolder) -> Wav2Vec2Network:
     _check_dimensions(folder)
-    settings = read_json(folder.path / "preprocessor_config.json")
-    _check_rate(folder.path / "preprocessor_config.json", settings)
+    path = folder.path / "preprocessor_config.json"
+    settings = read_json(path)
+    _check_rate(path, settings)
+    kind = settings.get("feature_extractor_type")
+    if kind != Wav2Vec2FeatureExtractor.__name__:
+        raise InputError(
+            f"{path} is of a processor {kind!r}",
+            f"supported: {Wav2Vec2FeatureExtractor.__name__}",
+        )
     processor = Wav2Vec2FeatureExtractor(**settings)
     return Wav2Vec2Network(Wav2Vec2Config.from_dict(folder.config), processor)
 

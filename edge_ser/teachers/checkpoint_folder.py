@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_ser.checkpoint import sha256_of
 from edge_ser.errors import InputError
-from edge_ser.teachers.licence import spdx
+from edge_ser.teachers.licence import combined, spdx
 from edge_ser.teachers.published import PUBLISHED, PublishedTeacher, how_to_get
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _CONVERT = (
     'python -c "import sys, torch; from safetensors.torch import save_file; '
     "w = torch.load(sys.argv[1] + '/pytorch_model.bin', map_location='cpu', weights_only=True); "
     "save_file({k: v.clone().contiguous() for k, v in w.items()}, "
-    "sys.argv[1] + '/model.safetensors')\" FOLDER"
+    "sys.argv[1] + '/model.safetensors')\""
 )
 """Turns pickled weights into safetensors; `weights_only` refuses pickles that run code."""
 
@@ -141,7 +142,7 @@ def _weight_files(path: Path, published: PublishedTeacher) -> tuple[Path, ...]:
     if (path / "pytorch_model.bin").is_file():
         raise InputError(
             f"{path} has its weights as a pickle only (pytorch_model.bin), which can run code",
-            f"convert a file that you trust, once: {_CONVERT.replace('FOLDER', str(path))}",
+            f"convert a file that you trust, once: {_CONVERT} {shlex.quote(str(path))}",
         )
     raise InputError(f"{path} lacks {', '.join(missing)}", how_to_get(published))
 
@@ -170,7 +171,11 @@ def _licence(path: Path, published: PublishedTeacher) -> str:
     from yaml import YAMLError  # type: ignore[import-untyped]
 
     try:
-        stated = (metadata_load(card) or {}).get("license")
+        header = metadata_load(card) or {}
     except (ValueError, OSError, YAMLError) as error:
         raise InputError(f"the header of {card} cannot be read: {error}") from error
-    return spdx(stated) if isinstance(stated, str) and stated.strip() else published.licence
+    stated = header.get("license")
+    if stated == "other":  # the hub's word for what it has no name for
+        stated = header.get("license_name", stated)
+    names = stated if isinstance(stated, list) else [stated]
+    return combined(spdx(name) for name in names if isinstance(name, str)) or published.licence

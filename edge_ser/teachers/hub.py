@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.runtime.quiet import native_stderr_hidden
@@ -49,13 +50,15 @@ def download(repository: str, revision: str | None) -> Path:
     """
     import_transformers()
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     published = {teacher.repository: teacher for teacher in PUBLISHED}.get(repository)
     commit = _full_commit(repository, revision or (published.revision if published else None))
+    # Its bases: the error of whichever library this version speaks HTTP with.
+    failures: tuple[Any, ...] = (*HfHubHTTPError.__bases__, HFValidationError, OSError)
     try:
         return Path(snapshot_download(repository, revision=commit, allow_patterns=list(FILES)))
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+    except failures as error:
         raise InputError(
             f"{repository} at commit {commit} is neither in the cache nor can it be "
             f"downloaded: {_first_line(error)}",

@@ -90,8 +90,8 @@ class TransformerTeacher(RaggedTeacher):
         for signal in signals:
             self._check(signal)
         windows = [windows_of(signal) for signal in signals]
-        answers = self._answers([window for ofclip in windows for window in ofclip])
-        parts = np.split(answers, np.cumsum([len(ofclip) for ofclip in windows])[:-1])
+        answers = self._answers([window for of_clip in windows for window in of_clip])
+        parts = np.split(answers, np.cumsum([len(of_clip) for of_clip in windows])[:-1])
         means = [
             window_weights(len(signal)) @ part for signal, part in zip(signals, parts, strict=True)
         ]
@@ -140,7 +140,7 @@ class TransformerTeacher(RaggedTeacher):
 
 
 def torch_device(name: str) -> torch.device:
-    """ "auto" takes a CUDA GPU if there is one.
+    """Where "auto", "cpu" or "cuda" is here; "auto" takes a CUDA GPU if there is one.
 
     Raises:
         EnvironmentMissing: "cuda" without a usable GPU.
