@@ -1,4 +1,6 @@
-"""Float ONNX to static int8: QDQ around the backbone's convolutions, all else stays float.
+"""Float ONNX to static int8: QDQ around the backbone's layers, all else stays float.
+
+Students whose activations do not survive int8 get int8 weights only (`onnx_weights`).
 
 Activations uint8 per tensor, weights int8 per output channel: the pair for which ONNX
 Runtime has its fastest x86 kernels. Front-end, softmax over time, pooling and head stay

@@ -2,7 +2,8 @@
 
 float32 [1, 80000] (5 s at 16 kHz) -> float32 [1, 3]. The convolutions run in int8 with
 per-channel weights; front-end and pooled head stay float, because a logarithm and a softmax
-over time do not survive int8. The length is fixed: this graph cannot be resized. Other
+over time do not survive int8. Nor do the activations of some students: theirs are float, over
+int8 weights. The length is fixed: this graph cannot be resized. Other
 lengths go through the backbone file. Faster forms of the front-end and of the head (one
 strided convolution, sums before the division) were tried and measured no faster.
 """

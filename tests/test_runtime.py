@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from edge_ser.runtime import Engine, available_engines, default_artefact, load_e
 from edge_ser.runtime.availability import EngineStatus, engine_status
 from edge_ser.runtime.head import apply_head, pool_quantised, pooled_head
 from edge_ser.runtime.host import HostEngine, quantise
+from edge_ser.runtime.incremental import load_incremental
 from edge_ser.runtime.partial import PartialPool
 from edge_ser.runtime.tables import Head, read_tables
 from edge_ser.runtime.tensors import FoundTensor, check_tensors
@@ -347,20 +349,40 @@ def test_head_of_another_width_is_refused(bundle_copy: Path) -> None:
         read_tables(bundle)
 
 
-def test_without_a_backbone_other_lengths_are_a_clear_error(bundle_copy: Path) -> None:
-    def without_backbone(values: dict[str, Any]) -> None:
-        del values["models"][BACKBONE]
-        for section in ("expected", "tolerance"):
-            for key in (f"litert/{BACKBONE}", f"litert/{BACKBONE}@reference"):
-                values["golden"][section].pop(key)
+@pytest.fixture
+def whole_windows(bundle_copy: Path) -> Iterator[Bundle]:
+    """A bundle as of a student that does not run in blocks: no backbone files."""
 
-    change_manifest(bundle_copy, without_backbone)
+    def without_backbones(values: dict[str, Any]) -> None:
+        for name in (BACKBONE, "backbone.int8.onnx"):
+            del values["models"][name]
+            for section in ("expected", "tolerance"):
+                for key in [key for key in values["golden"][section] if name in key]:
+                    del values["golden"][section][key]
+
+    change_manifest(bundle_copy, without_backbones)
     with open_bundle(bundle_copy) as bundle:
-        engine = load_engine(bundle, "litert", "model.int8.tflite")
-    assert np.isfinite(engine.predict(synthetic_speech(5.0))).all()
-    with pytest.raises(InputError, match="exactly 5 s") as error:
-        engine.predict(synthetic_speech(2.0))
+        yield bundle
+
+
+def test_without_a_backbone_short_clips_are_repeated_and_long_ones_refused(
+    whole_windows: Bundle,
+) -> None:
+    engine = load_engine(whole_windows, "litert")
+    assert engine.artefact == "model.int8.tflite"
+    short = synthetic_speech(2.0)
+    repeated = engine.predict(np.resize(short, 80_000))
+    np.testing.assert_array_equal(engine.predict(short), repeated)
+    assert np.abs(repeated - engine.predict(synthetic_speech(5.0))).max() > 1e-4
+    with pytest.raises(InputError, match="at most 5 s") as error:
+        engine.predict(synthetic_speech(5.1))
     assert "onnxruntime" in error.value.hint
+
+
+def test_without_a_backbone_a_stream_takes_whole_windows(whole_windows: Bundle) -> None:
+    with pytest.raises(InputError, match="computes whole windows only") as error:
+        load_incremental(whole_windows)
+    assert "--level window" in error.value.hint
 
 
 def test_free_dimensions_may_be_fixed_but_fixed_ones_may_not_differ() -> None:
