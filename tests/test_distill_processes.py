@@ -25,8 +25,8 @@ from two_processes import run
 from edge_ser.audio.corpus import read_corpus
 from edge_ser.checkpoint import read_card
 from edge_ser.cli import main
-from edge_ser.distillation.label_store import LabelStore
-from edge_ser.distillation.labelling import label
+from edge_ser.labelling.store import LabelStore
+from edge_ser.labelling.label import label
 from edge_ser.errors import EdgeSerError, InputError
 from edge_ser.training.batch_norm import SharedBatchNorm2d
 from edge_ser.training.processes import (
@@ -36,6 +36,8 @@ from edge_ser.training.processes import (
     own_share,
     start_processes,
 )
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 _PATIENCE = 240.0
 """Seconds after which a process counts as hung."""

@@ -48,7 +48,6 @@ def run(
     folder: Path, precision: str, steps: int, norm: str = "shared", compiled: bool = False
 ) -> dict[str, Tensor]:
     """The weights after some steps; the first process writes them to `folder`."""
-    torch.set_num_threads(1)
     distillation.agreement = lambda *_: {}  # a curve is of no use here, and knows float32 only
     if norm == "own":
         distillation.share_batch_norms = lambda model, gather: None
@@ -64,4 +63,5 @@ def run(
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)
     run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), norm=sys.argv[4])
