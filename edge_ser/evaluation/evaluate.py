@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_ser import DIMENSIONS
 from edge_ser.audio.corpus import Clip
 from edge_ser.evaluation.figures import Predictions
-from edge_ser.evaluation.labels import UNIT, labels_of
+from edge_ser.evaluation.labels import FEWEST, UNIT, labels_of
 from edge_ser.evaluation.predictors import Predictor, predictor_of
 from edge_ser.evaluation.robust_parts import PartsInTurn
 from edge_ser.evaluation.robustness import Sources, measure_robustness, perturbations
@@ -84,8 +85,11 @@ def evaluate(
     scored, answers = predict(_with_other(parts, settings), read)
     other = answers.pop(OTHER, None)
     labels = labels_of(scored, settings.scale)
-    robust = _robustness(parts, read, labels, settings) if settings.robustness else None
-    report = suite_report(scored, answers, labels, robust)
+    report = suite_report(scored, answers, labels)
+    if settings.robustness is not None:
+        against, names = reference_for_change(labels, answers[TEACHER])
+        robust = _robustness(parts, read, against, settings.robustness, settings.seed)
+        report |= {"robustness": robust, "delta_ccc_to": names}
     if other is not None and settings.other is not None:
         report["comparison"] = {
             "other": settings.other.name,
@@ -110,21 +114,39 @@ def _is_bundle(path: Path) -> bool:
 def _robustness(
     parts: Sequence[Part],
     read: Reading,
-    labels: NDArray[np.float64] | None,
-    settings: Settings,
+    reference: NDArray[np.float64],
+    sources: Sources,
+    seed: int,
 ) -> dict[str, Any]:
     """Role -> plain values of its `RobustnessResult`."""
-    assert settings.robustness is not None
     in_turn = PartsInTurn(parts, read)
     measured = measure_robustness(
-        in_turn.predictors(),
-        in_turn,
-        perturbations(settings.robustness),
-        labels,
-        settings.seed,
-        progress=True,
+        in_turn.predictors(), in_turn, perturbations(sources), reference, seed, progress=True
     )
     return {role: result.as_json() for role, result in measured.items()}
+
+
+def reference_for_change(
+    labels: NDArray[np.float64] | None, teacher: Predictions
+) -> tuple[NDArray[np.float64], dict[str, str]]:
+    """What the CCC is taken against that a perturbation may not lower.
+
+    Args:
+        labels: (clips, 3), NaN where there are none; None without any.
+        teacher: (clips, 3) answers to the clips as they are.
+
+    Returns:
+        (clips, 3): the labels, in dimensions with fewer than two of them the teacher's answers;
+        and dimension -> "labels" or "teacher".
+    """
+    reference = teacher.astype(np.float64)
+    names = dict.fromkeys(DIMENSIONS, TEACHER)
+    if labels is not None:
+        for axis, dimension in enumerate(DIMENSIONS):
+            if (~np.isnan(labels[:, axis])).sum() >= FEWEST:
+                reference[:, axis] = labels[:, axis]
+                names[dimension] = "labels"
+    return reference, names
 
 
 def _limited(clips: Sequence[Clip], limit: int | None, seed: int) -> list[Clip]:

@@ -11,9 +11,14 @@ from edge_ser import DIMENSIONS
 from edge_ser.evaluation.consistency import LEAST_SHARE, PUBLISHED
 from edge_ser.evaluation.figures import Predictions
 from edge_ser.evaluation.scoring import MODEL, RANDOM, TEACHER
+from edge_ser.evaluation.verdicts import random_passes
 from edge_ser.reporting.page import bullets, document, figure, header, table
+from edge_ser.reporting.svg import pictures_can_be_drawn
 
 _ROLES = (MODEL, TEACHER, RANDOM)
+
+_MOST_GROUPS = 100
+"""Speakers in the table: the page of a large corpus must stay light."""
 
 
 def render(
@@ -40,6 +45,7 @@ def render(
         _classes(predictions[MODEL], emotions),
         _groups(report),
         _robustness(report),
+        _chance(report),
         _comparison(report),
         _reading(),
     )
@@ -65,12 +71,14 @@ def _measured(report: Mapping[str, Any]) -> str:
 
 
 def _agreement(report: Mapping[str, Any]) -> str:
+    chance = report["figures"][RANDOM]
     rows = [
         f"<tr><td>{name}</td>{_interval(row['ccc'])}<td>{row['pcc']:.3f}</td>"
-        f"<td>{row['mae']:.3f}</td></tr>"
+        f"<td>{row['mae']:.3f}</td><td>{_number(chance[f'to_teacher.{name}.ccc'])}</td>"
+        f"<td>{_number(chance[f'to_teacher.{name}.mae'])}</td></tr>"
         for name, row in report["to_teacher"].items()
     ]
-    head = header("", "CCC", "95 % interval", "PCC", "MAE")
+    head = header("", "CCC", "95 % interval", "PCC", "MAE", f"CCC, {RANDOM}", f"MAE, {RANDOM}")
     return f"<h2>Agreement with the teacher</h2>{table(head, rows)}"
 
 
@@ -138,7 +146,7 @@ def _consistency(report: Mapping[str, Any]) -> str:
 
 
 def _classes(predictions: Predictions, emotions: Sequence[str]) -> str:
-    if not any(emotions):
+    if not any(emotions) or not pictures_can_be_drawn():
         return ""
     from edge_ser.evaluation.plots import classes
 
@@ -156,7 +164,7 @@ def _groups(report: Mapping[str, Any]) -> str:
     groups = report["groups"]
     blocks = [
         f"<details><summary>Each {kind} ({len(groups[kind][MODEL])})</summary>"
-        f"<div>{_group_table(groups[kind][MODEL])}</div></details>"
+        f"{_group_table(groups[kind])}</details>"
         for kind in ("sex", "speaker")
         if groups[kind][MODEL]
     ]
@@ -169,30 +177,43 @@ def _groups(report: Mapping[str, Any]) -> str:
         if warned
         else ""
     )
-    return f"<h2>For whom?</h2>{flagged}{''.join(blocks)}{_speakers(groups['speaker'][MODEL])}"
+    return f"<h2>For whom?</h2>{flagged}{''.join(blocks)}{_speakers(groups['speaker'])}"
 
 
-def _group_table(rows: Sequence[Mapping[str, Any]]) -> str:
+def _group_table(by_role: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    trios = list(zip(*(by_role[role] for role in _ROLES), strict=True))
     body = [
-        f"<tr><td>{escape(row['group'])}</td><td>{row['clips']}</td>"
-        + "".join(f"<td>{_number(row['mean'][name])}</td>" for name in DIMENSIONS)
-        + "".join(f"<td>{_number(row['share_in_range'][name])}</td>" for name in DIMENSIONS)
-        + "".join(f"<td>{_number(row['ccc'].get(name))}</td>" for name in DIMENSIONS)
-        + f"<td>{_number(row['auc'])}</td></tr>"
-        for row in rows
+        _group_row(role, row)
+        for trio in trios[:_MOST_GROUPS]
+        for role, row in zip(_ROLES, trio, strict=True)
     ]
     columns = [f"{what} {name[0].upper()}" for what in ("mean", "in range", "CCC")
                for name in DIMENSIONS]  # fmt: skip
-    return table(header("", "clips", *columns, "AUC"), body)
+    left_out = len(trios) - _MOST_GROUPS
+    note = f'<p class="soft">{left_out} more are in the JSON.</p>' if left_out > 0 else ""
+    return table(header("", "", "clips", *columns, "AUC"), body) + note
 
 
-def _speakers(rows: Sequence[Mapping[str, Any]]) -> str:
-    if len(rows) < 2:
+def _group_row(role: str, row: Mapping[str, Any]) -> str:
+    values = [row[key].get(name) for key in ("mean", "share_in_range", "ccc")
+              for name in DIMENSIONS]  # fmt: skip
+    cells = "".join(f"<td>{_number(value)}</td>" for value in (*values, row["auc"]))
+    return f"<tr><td>{escape(row['group'])}</td><td>{role}</td><td>{row['clips']}</td>{cells}</tr>"
+
+
+def _speakers(by_role: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    if len(by_role[MODEL]) < 2 or not pictures_can_be_drawn():
         return ""
     from edge_ser.evaluation.plots import speakers
 
-    panels = "".join(figure(f"{name} by speaker", speakers(rows, name)) for name in DIMENSIONS)
-    return f'<div class="panels">{panels}</div>'
+    panels = "".join(
+        figure(f"{name} by speaker", speakers(by_role[MODEL], by_role[TEACHER], name))
+        for name in DIMENSIONS
+    )
+    return (
+        "<p class=\"soft\">Each speaker's mean prediction: the model's large, its teacher's small; "
+        f'the line is the mean of all.</p><div class="panels">{panels}</div>'
+    )
 
 
 def _robustness(report: Mapping[str, Any]) -> str:
@@ -200,7 +221,21 @@ def _robustness(report: Mapping[str, Any]) -> str:
         return ""
     from edge_ser.evaluation.robustness_section import robustness_section
 
-    return robustness_section(report["robustness"])
+    return robustness_section(report["robustness"], report["delta_ccc_to"])
+
+
+def _chance(report: Mapping[str, Any]) -> str:
+    rows = [
+        f"<tr><td>{escape(part)}</td><td>{passed}</td><td>{made}</td></tr>"
+        for part, (passed, made) in random_passes(report).items()
+    ]
+    if not rows:
+        return ""
+    return (
+        "<h2>What a random model passes</h2>"
+        '<p class="soft">Tests that it passes cannot tell a good model from none.</p>'
+        + table(header("", "passed", "of"), rows)
+    )
 
 
 def _comparison(report: Mapping[str, Any]) -> str:

@@ -14,6 +14,8 @@ from edge_ser.reporting.svg import INK, OTHER, POINT, themed, to_svg
 
 _PANEL_INCHES = (3.4, 2.9)
 _ROW_INCHES = 0.2
+_MOST_NAMES = 25
+"""Speakers that have a line of their own on the picture's axis."""
 
 
 def classes(values: NDArray[np.float32], emotions: Sequence[str], dimension: str) -> str:
@@ -88,26 +90,29 @@ def shares(
         return to_svg(figure)
 
 
-def speakers(rows: Sequence[Mapping[str, Any]], dimension: str) -> str:
-    """Each speaker's mean prediction, ordered, with the mean of all.
+def speakers(
+    rows: Sequence[Mapping[str, Any]], teacher: Sequence[Mapping[str, Any]], dimension: str
+) -> str:
+    """Each speaker's mean prediction, ordered, with the mean of all and the teacher's.
 
     Args:
-        rows: of `breakdown`.
+        rows, teacher: of `breakdown`, of the same speakers.
         dimension: one of A/D/V.
     """
-    means = sorted((row["mean"][dimension], row["group"]) for row in rows)
     from matplotlib.figure import Figure
 
+    pairs = sorted(zip(rows, teacher, strict=True), key=lambda pair: pair[0]["mean"][dimension])
+    ours, theirs = ([row["mean"][dimension] for row in side] for side in zip(*pairs, strict=True))
+    few = len(pairs) <= _MOST_NAMES
+    names = [row["group"] if few else "" for row, _ in pairs]
     with themed():
         figure = Figure(figsize=_PANEL_INCHES, layout="constrained")
         axes = figure.add_subplot()
         axes.patch.set_alpha(0)
-        values = [value for value, _ in means]
-        axes.plot(values, range(len(means)), "o", color=POINT, markersize=4)
-        axes.axvline(float(np.mean(values)), color=INK, linewidth=0.6, alpha=0.5)
-        few = len(means) <= 25
-        names = [name for _, name in means] if few else [""] * len(means)
-        axes.set_yticks(range(len(means)), names, fontsize=7)
+        axes.plot(ours, range(len(pairs)), "o", color=POINT, markersize=4)
+        axes.plot(theirs, range(len(pairs)), "o", color=OTHER, markersize=2)
+        axes.axvline(float(np.mean(ours)), color=INK, linewidth=0.6, alpha=0.5)
+        axes.set_yticks(range(len(pairs)), names, fontsize=7)
         axes.set_xlim(0, 1)
         axes.set_xlabel(f"mean {dimension}")
         axes.spines[["top", "right"]].set_visible(False)

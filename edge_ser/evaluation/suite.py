@@ -1,7 +1,8 @@
 """The test suite for dimensional SER as one report: plain values, for JSON, HTML and gates.
 
-Correctness (agreement, labels, order of emotions, consistency), then equal treatment, then
-robustness; a random control and the teacher take every test that the model takes.
+Correctness (agreement, labels, order of emotions, consistency), then equal treatment; a random
+control and the teacher take every test that the model takes. Robustness hears other audio and is
+added by `evaluate`.
 """
 
 from __future__ import annotations
@@ -41,15 +42,13 @@ def suite_report(
     clips: Sequence[Clip],
     predictions: Mapping[str, Predictions],
     labels: NDArray[np.float64] | None = None,
-    robustness: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """All of the suite that these clips allow.
+    """All of the suite that these clips allow, but for robustness.
 
     Args:
         clips: scored, in the predictions' order.
         predictions: role -> (clips, 3); "model" and "teacher" at least.
         labels: (clips, 3) in 0..1, NaN where there are none.
-        robustness: `RobustnessResult.to_dict()` of the same roles, if it was measured.
 
     Returns:
         Plain values; a part that the clips do not allow is absent.
@@ -61,18 +60,18 @@ def suite_report(
         "figures": {role: _rounded(figures_on(p, truth)) for role, p in predictions.items()},
     }
     if labels is not None:
-        report["labels"] = {
+        to_labels = {
             role: regression(values, labels, truth.speakers) for role, values in predictions.items()
         }
+        if to_labels[MODEL]:
+            report["labels"] = to_labels
     shares = {
         role: consistency(values, truth.emotions, truth.speakers)
         for role, values in predictions.items()
     }
     if shares[MODEL]:
         report["consistency"] = shares
-    report["groups"] = _groups(predictions, truth)
-    if robustness is not None:
-        report["robustness"] = robustness
+    report["groups"] = _groups(predictions, truth, [clip.speaker for clip in clips])
     return report
 
 
@@ -87,15 +86,20 @@ def comparison_report(
     return compare(first, second, truth_of(clips, teacher, labels))
 
 
-def _groups(predictions: Mapping[str, Predictions], truth: Truth) -> dict[str, Any]:
-    """Breakdown by speaker and by sex of each role, with what stands out between the sexes."""
+def _groups(
+    predictions: Mapping[str, Predictions], truth: Truth, speakers: Sequence[str]
+) -> dict[str, Any]:
+    """Breakdown by speaker and by sex of each role, with what stands out between the sexes.
+
+    Clips of unknown speakers are in no group: `truth` has each as a speaker of its own.
+    """
     reference = truth.teacher if truth.labels is None else truth.labels
     groups: dict[str, Any] = {
         kind: {
             role: breakdown(values, members, truth.emotions, reference)
             for role, values in predictions.items()
         }
-        for kind, members in (("speaker", truth.speakers), ("sex", truth.sexes))
+        for kind, members in (("speaker", speakers), ("sex", truth.sexes))
     }
     return {**groups, "flags": flags(groups["sex"][MODEL])}
 

@@ -6,6 +6,7 @@ Needs matplotlib.
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,11 @@ _SETTINGS: Any = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
+
+
+def pictures_can_be_drawn() -> bool:
+    """Whether matplotlib is installed; a page without pictures is better than none."""
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 @contextmanager
