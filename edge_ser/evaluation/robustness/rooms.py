@@ -1,8 +1,7 @@
 """Recording conditions: the same speech in two rooms, or at two places of one room.
 
-The public suite takes measured impulse responses (MARDY for positions, AIR for rooms), which
-may not be passed on; these are simulated by image sources (pyroomacoustics) in rooms like
-them. As there, a prediction is compared with that in the reference room or place, not with
+The public suite takes measured impulse responses (MARDY for positions, AIR for rooms); these are
+simulated by image sources (pyroomacoustics), in rooms such as those. As there, a prediction is compared with that in the reference room or place, not with
 that of the dry clip.
 """
 

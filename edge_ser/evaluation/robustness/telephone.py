@@ -1,9 +1,9 @@
 """A bad telephone line: dynamics compressed, a narrow band, noise above it.
 
-The public suite sends speech through the AMR-NB codec at 7.4 kbit/s, which needs ffmpeg built
-with a patented codec, and compresses with the program sox. Neither comes with Python, and a
-figure must not depend on what a machine has installed: so here the codec is its band
-(8 kHz sampling, 200 to 3400 Hz), without its coding noise, and the compressor is written out.
+The public suite sends speech through the AMR-NB codec at 7.4 kbit/s, which needs an ffmpeg that
+can encode it, and compresses with the program sox. Neither comes with Python, and a figure must
+not depend on what a machine has installed: so here the codec is its band (8 kHz sampling, 200 to
+3400 Hz), without its coding noise, and the compressor is written out.
 """
 
 from __future__ import annotations
