@@ -31,53 +31,49 @@ TALKER_GAINS_DB = (-20, -13)
 
 def background_noises(sources: Sources) -> tuple[Perturbation, ...]:
     """The six rows; those without recordings say so in `missing`."""
+    music_kind = "recorded" if sources.music else "synthetic"
     return (
-        Perturbation(
-            "babble", BACKGROUND, "4 to 7 talkers at 20 dB SNR",
-            partial(_with_noise, noise=partial(babble, sources=sources)),
-            missing=_missing(sources.speech, "speech of other people"),
-        ),
-        Perturbation(
-            "coughing", BACKGROUND, "a cough somewhere in the clip, at 10 dB SNR",
-            partial(_with_noise, noise=partial(once, files=sources.coughs), snr_db=EVENT_SNR_DB),
-            missing=_missing(sources.coughs, "coughs"),
-        ),
-        Perturbation(
-            "environment", BACKGROUND, "a recorded noise at 20 dB SNR",
-            partial(_with_noise, noise=partial(_excerpt, files=sources.environment)),
-            missing=_missing(sources.environment, "noises"),
-        ),
-        Perturbation(
-            "music", BACKGROUND, _music_description(sources),
-            partial(_with_noise, noise=_music(sources)),
-        ),
-        Perturbation(
-            "sneezing", BACKGROUND, "a sneeze somewhere in the clip, at 10 dB SNR",
-            partial(_with_noise, noise=partial(once, files=sources.sneezes), snr_db=EVENT_SNR_DB),
-            missing=_missing(sources.sneezes, "sneezes"),
-        ),
-        Perturbation(
-            "white noise 20 dB", BACKGROUND, "white noise at 20 dB SNR",
-            partial(_with_noise, noise=_white),
-        ),
+        _at_20_db("babble", "4 to 7 talkers", partial(babble, files=sources.speech),
+                  _missing(sources.speech, "speech of other people")),
+        _once("coughing", "a cough", sources.coughs),
+        _at_20_db("environment", "a recorded noise", partial(_excerpt, files=sources.environment),
+                  _missing(sources.environment, "noises")),
+        _at_20_db("music", f"{music_kind} music", _music(sources)),
+        _once("sneezing", "a sneeze", sources.sneezes),
+        _at_20_db("white noise 20 dB", "white noise", _white),
     )  # fmt: skip
+
+
+def _at_20_db(name: str, what: str, noise: Change, missing: str = "") -> Perturbation:
+    change = partial(_with_noise, noise=noise, snr_db=SNR_DB)
+    return Perturbation(name, BACKGROUND, f"{what} at 20 dB SNR", change, missing=missing)
+
+
+def _once(name: str, what: str, files: tuple[Path, ...]) -> Perturbation:
+    return Perturbation(
+        name,
+        BACKGROUND,
+        f"{what} somewhere in the clip, at 10 dB SNR",
+        partial(_with_noise, noise=partial(once, files=files), snr_db=EVENT_SNR_DB),
+        missing=_missing(files, name),
+    )
 
 
 def _missing(files: tuple[Path, ...], what: str) -> str:
     return "" if files else f"no recordings of {what} were given"
 
 
-def _with_noise(signal: Signal, random: Generator, noise: Change, snr_db: float = SNR_DB) -> Signal:
+def _with_noise(signal: Signal, random: Generator, noise: Change, snr_db: float) -> Signal:
     return at_level_of(signal, add_at_snr(signal, noise(signal, random), snr_db))
 
 
-def babble(signal: Signal, random: Generator, sources: Sources) -> Signal:
+def babble(signal: Signal, random: Generator, files: tuple[Path, ...]) -> Signal:
     """Excerpts of 4 to 7 files, each up to 7 dB softer than the next; all that is mixed in."""
     talkers = int(random.integers(TALKERS[0], TALKERS[1] + 1))
     mixture = np.zeros(len(signal))
     for _ in range(talkers):
         gain_db = int(random.integers(TALKER_GAINS_DB[0], TALKER_GAINS_DB[1] + 1))
-        mixture += 10 ** (gain_db / 20) * excerpt(sources.speech, len(signal), random)
+        mixture += 10 ** (gain_db / 20) * excerpt(files, len(signal), random)
     return mixture.astype(np.float32)
 
 
@@ -97,11 +93,6 @@ def _excerpt(signal: Signal, random: Generator, files: tuple[Path, ...]) -> Sign
 
 def _music(sources: Sources) -> Change:
     return partial(_excerpt, files=sources.music) if sources.music else _synthetic_music
-
-
-def _music_description(sources: Sources) -> str:
-    kind = "recorded" if sources.music else "synthetic"
-    return f"{kind} music at 20 dB SNR"
 
 
 def _synthetic_music(signal: Signal, random: Generator) -> Signal:

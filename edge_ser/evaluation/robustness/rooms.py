@@ -1,8 +1,8 @@
 """Recording conditions: the same speech in two rooms, or at two places of one room.
 
 The public suite takes measured impulse responses (MARDY for positions, AIR for rooms); these are
-simulated by image sources (pyroomacoustics), in rooms such as those. As there, a prediction is compared with that in the reference room or place, not with
-that of the dry clip.
+simulated by image sources (pyroomacoustics), in rooms such as those. As there, a prediction is
+compared with that in the reference room or place, not with that of the dry clip.
 """
 
 from __future__ import annotations

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from edge_ser.audio.corpus import Clip, read_corpus
 from edge_ser.audio.files import read_audio
+from edge_ser.errors import InputError
 from edge_ser.evaluation.robustness.perturbation import Signal
 
 _CATEGORY_COLUMNS = ("category", "label", "class", "emotion_raw")
@@ -89,24 +91,33 @@ def _is_environment(clip: Clip) -> bool:
 
 
 def excerpt(files: Sequence[Path], samples: int, random: Generator) -> Signal:
-    """(samples,) of one of the files, from a random place on, repeated as needed."""
-    recording = _read(files[int(random.integers(len(files)))])
-    start = int(random.integers(len(recording)))
+    """(samples,) of one of the files, from any loud sample on, repeated as needed.
+
+    Recordings hold pauses; an excerpt of nothing would count as noise that changes nothing.
+
+    Raises:
+        InputError: a file cannot be read, or is silent.
+    """
+    recording = event(files, random)
+    start = int(random.choice(loud_samples(recording)))
     return np.resize(np.roll(recording, -start), samples)
 
 
 def event(files: Sequence[Path], random: Generator) -> Signal:
-    """One of the files without the silence (-40 dB of its peak) around what it records."""
-    return without_silence(_read(files[int(random.integers(len(files)))]))
+    """One of the files without the silence around what it records; raises as `excerpt` does."""
+    return _recording(files[int(random.integers(len(files)))])
 
 
-def without_silence(recording: Signal) -> Signal:
-    """From the first to the last sample above -40 dB of the peak; all of a silent recording."""
+def loud_samples(recording: Signal) -> NDArray[np.intp]:
+    """Indices of the samples above -40 dB of the peak; none of digital silence."""
     magnitude = np.abs(recording)
-    loud = np.flatnonzero(magnitude > magnitude.max() * 10 ** (_SILENT_DB / 20))
-    return recording[loud[0] : loud[-1] + 1] if len(loud) else recording
+    return np.flatnonzero(magnitude > magnitude.max() * 10 ** (_SILENT_DB / 20))
 
 
 @lru_cache(_KEPT_FILES)
-def _read(path: Path) -> Signal:
-    return read_audio(path)
+def _recording(path: Path) -> Signal:
+    recording = read_audio(path)
+    loud = loud_samples(recording)
+    if not len(loud):
+        raise InputError(f"{path} is silent: there is nothing to mix in", "remove the file")
+    return recording[loud[0] : loud[-1] + 1]
