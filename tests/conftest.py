@@ -27,6 +27,7 @@ pytest_plugins = [
         "training_fixtures",
         "c_fixtures",
         "browser_fixtures",
+        "datasets_fixtures",
     )
     if (REPOSITORY / "tests" / f"{name}.py").is_file()
 ]

@@ -148,6 +148,11 @@ KNOWN_CORPORA = (
         re.compile(r"(03|08|09|1[0-6])[ab]\d\d[A-Z][a-f]"),
     ),
     KnownCorpus(
+        "CREMA-D (Crowd-sourced Emotional Multimodal Actors Dataset)",
+        "ODbL-1.0",
+        re.compile(r"1\d{3}_[A-Z]{3}_(ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX?)"),
+    ),
+    KnownCorpus(
         "speechocean762, Picovoice speech-to-intent, Mycroft Precise community data",
         "free for commercial use; Apache-2.0; public domain",
         re.compile(r"(speechocean762|picovoice_intent|mycroft_precise)_.+"),

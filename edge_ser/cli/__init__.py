@@ -16,6 +16,7 @@ from edge_ser import __version__
 from edge_ser.cli.failures import expected_failure
 
 VERBS: dict[str, tuple[str, str]] = {
+    "data": ("edge_ser.cli.data", "datasets and folders as corpora, splits, what leaks the label"),
     "train-teacher": ("edge_ser.cli.train_teacher", "train the licence-clean default teacher"),
     "label": ("edge_ser.cli.label", "let a teacher annotate audio into a label store"),
     "distill": ("edge_ser.cli.distill", "train a student on a teacher's outputs"),

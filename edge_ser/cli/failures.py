@@ -10,6 +10,7 @@ from edge_ser.errors import EdgeSerError, EnvironmentMissing, InputError
 _EXTRAS = {
     **dict.fromkeys(("train-teacher", "label", "distill", "evaluate"), "train"),
     **dict.fromkeys(("export", "drift", "bench", "device-test"), "export"),
+    "data": "data",
 }
 _OTHER_VERBS = "rpi"
 
