@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.signal import bilinear, freqz
 
 from edge_ser import SAMPLE_RATE
-from edge_ser.errors import InputError
+from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.evaluation.robustness import GROUPS, PERTURBATIONS, Perturbation, Sources
 from edge_ser.evaluation.robustness.background import babble, once
 from edge_ser.evaluation.robustness.levels import add_at_snr, at_level_of, rms
@@ -374,6 +375,17 @@ def test_any_length_and_level_gives_finite_audio(
 def test_audio_that_is_none_is_refused(signal: Signal, reason: str) -> None:
     with pytest.raises(InputError, match=f"clip7.*{reason}"):
         ROWS["gain"].apply(signal, "clip7")
+
+
+@pytest.mark.parametrize("library, name", [("auglib", "gain"), ("pyroomacoustics", "room")])
+def test_a_missing_library_is_named_with_its_command(
+    speech: Signal, monkeypatch: pytest.MonkeyPatch, library: str, name: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    impulse_response.cache_clear()
+    with pytest.raises(EnvironmentMissing, match=library) as caught:
+        ROWS[name].apply(speech, "a")
+    assert "edge-ser[robustness]" in caught.value.hint
 
 
 def test_levels() -> None:

@@ -68,7 +68,7 @@ def _with_noise(signal: Signal, random: Generator, noise: Change, snr_db: float)
 
 
 def babble(signal: Signal, random: Generator, files: tuple[Path, ...]) -> Signal:
-    """Excerpts of 4 to 7 files, each up to 7 dB softer than the next; all that is mixed in."""
+    """Excerpts of 4 to 7 files, each up to 7 dB softer than another; all that is mixed in."""
     talkers = int(random.integers(TALKERS[0], TALKERS[1] + 1))
     mixture = np.zeros(len(signal))
     for _ in range(talkers):

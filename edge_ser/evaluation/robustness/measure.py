@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ from edge_ser.errors import InputError
 from edge_ser.evaluation.robustness.perturbation import GROUPS, Group, Perturbation, checked
 from edge_ser.metrics import ccc
 
-Predictor = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""(samples,) float32 at 16 kHz -> (3,) A/D/V."""
+if TYPE_CHECKING:
+    from edge_ser.evaluation.predictors import Predictor
 
 Values = NDArray[np.float64]
 """(clips, 3) A/D/V."""
