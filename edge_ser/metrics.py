@@ -61,13 +61,20 @@ def error_percentile(truth: ArrayLike, prediction: ArrayLike, percent: float) ->
 
 
 def auc(higher: ArrayLike, lower: ArrayLike) -> float:
-    """Chance that a value of `higher` exceeds one of `lower`, ties counted half."""
-    from scipy.stats import mannwhitneyu
+    """Chance that a value of `higher` exceeds one of `lower`, ties counted half.
 
-    high, low = np.asarray(higher, np.float64), np.asarray(lower, np.float64)
+    Mann and Whitney's statistic by binary search: scipy's, with its p-value, takes twenty times
+    as long, and a bootstrap asks thousands of times.
+
+    Examples:
+        >>> auc([0.5, 0.9], [0.5, 0.1])
+        0.875
+    """
+    high, low = np.asarray(higher, np.float64), np.sort(np.asarray(lower, np.float64))
     if len(high) == 0 or len(low) == 0:
         raise ValueError("AUC needs values on both sides")
-    return float(mannwhitneyu(high, low).statistic / (len(high) * len(low)))
+    below, not_above = (np.searchsorted(low, high, side).sum() for side in ("left", "right"))
+    return float((below + not_above) / (2 * len(high) * len(low)))
 
 
 def bootstrap_over_groups(

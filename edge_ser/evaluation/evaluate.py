@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,7 @@ def evaluate(
     Raises:
         InputError: a model, a clip or a label cannot be used.
     """
-    chosen = _limited(clips, settings.limit, settings.seed)
-    parts = parts_of(folds, chosen, load)
+    parts = _limited(parts_of(folds, clips, load), settings.limit, settings.seed)
     read = Reading(settings.seconds)
     scored, answers = predict(_with_other(parts, settings), read)
     other = answers.pop(OTHER, None)
@@ -149,18 +149,22 @@ def reference_for_change(
     return reference, names
 
 
-def _limited(clips: Sequence[Clip], limit: int | None, seed: int) -> list[Clip]:
-    """At most `limit` clips, class by class in turn, each class in a random order."""
-    if limit is None or limit >= len(clips):
-        return list(clips)
+def _limited(parts: list[Part], limit: int | None, seed: int) -> list[Part]:
+    """At most `limit` clips of all parts together; parts that keep none are left out."""
+    everything = {clip.path: clip for part in parts for clip in part.clips}
+    if limit is None or limit >= len(everything):
+        return parts
+    drawn = _drawn(list(everything.values()), limit, seed)
+    kept = [tuple(clip for clip in part.clips if clip.path in drawn) for part in parts]
+    return [replace(part, clips=clips) for part, clips in zip(parts, kept, strict=True) if clips]
+
+
+def _drawn(clips: Sequence[Clip], limit: int, seed: int) -> set[Path]:
+    """Files of `limit` clips, class by class in turn, each class in a random order."""
     random = np.random.default_rng(seed)
-    classes: defaultdict[str, list[Clip]] = defaultdict(list)
+    classes: defaultdict[str, list[Path]] = defaultdict(list)
     for row in random.permutation(len(clips)):
-        classes[clips[row].fields.get("emotion", "")].append(clips[row])
-    chosen: list[Clip] = []
-    queues = [classes[name] for name in sorted(classes)]
-    while len(chosen) < limit:
-        for queue in queues:
-            if queue and len(chosen) < limit:
-                chosen.append(queue.pop())
-    return sorted(chosen, key=lambda clip: (clip.corpus, clip.name))
+        classes[clips[row].fields.get("emotion", "")].append(clips[row].path)
+    turns = zip_longest(*(classes[name] for name in sorted(classes)))
+    in_turn = [path for turn in turns for path in turn if path is not None]
+    return set(in_turn[:limit])

@@ -79,7 +79,8 @@ def _row(trio: Sequence[Mapping[str, Any]], models: Sequence[str]) -> str:
     name = f'<td title="{escape(ours["description"])}">{escape(ours["name"])}</td>'
     if ours["missing"]:
         width = len(_columns(models)) - 1
-        return f'<tr>{name}<td colspan="{width}">not measured: {escape(ours["missing"])}</td></tr>'
+        reason = f"not measured: {escape(ours['missing'])}"
+        return f'<tr>{name}<td class="name" colspan="{width}">{reason}</td></tr>'
     shares_of = [_share(row["figures"][dimension], row["minimum_unchanged"])
                  for row in trio for dimension in DIMENSIONS]  # fmt: skip
     known = {entry["model"]: entry["unchanged"] for entry in ours["published"]}
