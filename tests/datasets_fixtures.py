@@ -29,27 +29,38 @@ def write_voice() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def audb_host(tmp_path_factory: pytest.TempPathFactory, write_voice: Callable[..., None]) -> Path:
-    """Host folder of the repository `local`: emodb 1.4.0 and 1.4.1, crema-d 1.3.0."""
+    """Host folder of the repository `local`: emodb 1.4.0, 1.4.1 and 2.0.0, crema-d 1.3.0."""
     audb = pytest.importorskip("audb")
     host = tmp_path_factory.mktemp("host")
     (host / REPOSITORY_NAME).mkdir()
     repository = audb.Repository(REPOSITORY_NAME, str(host), "file-system")
-    emodb = _emodb(tmp_path_factory.mktemp("emodb"), write_voice)
-    crema = _crema_d(tmp_path_factory.mktemp("crema-d"), write_voice)
     cache = str(tmp_path_factory.mktemp("publish"))
-    for build, version in ((emodb, "1.4.0"), (emodb, "1.4.1"), (crema, "1.3.0")):
-        audb.publish(str(build), version, repository, cache_root=cache, verbose=False)
+    builds = [
+        (_emodb(tmp_path_factory.mktemp("emodb"), write_voice), "1.4.0"),
+        (_emodb(tmp_path_factory.mktemp("emodb"), write_voice), "1.4.1"),
+        (_emodb(tmp_path_factory.mktemp("emodb"), write_voice, "laryngo"), "2.0.0"),
+        (_crema_d(tmp_path_factory.mktemp("crema-d"), write_voice), "1.3.0"),
+    ]
+    for build, version in builds:
+        audb.publish(
+            str(build), version, repository,
+            previous_version=None, cache_root=cache, verbose=False,
+        )  # fmt: skip
     return host
 
 
-def _emodb(build: Path, write_voice: Callable[..., None]) -> Path:
-    """Speakers' traits in a misc table, as from version 1.3.0 on; 44.1 kHz to be resampled."""
+def _emodb(build: Path, write_voice: Callable[..., None], further: str = "") -> Path:
+    """Speakers' traits in a misc table, as from version 1.3.0 on; 44.1 kHz to be resampled.
+
+    Version 2.0.0 has a further folder of the same names, whose tables have a prefix.
+    """
     import audformat
     import pandas
 
-    (build / "wav").mkdir()
-    for seed, name in enumerate(EMODB_FILES):
-        write_voice(build / "wav" / f"{name}.wav", seed=seed, rate=44_100)
+    for folder in filter(None, ("wav", further)):
+        (build / folder).mkdir()
+        for seed, name in enumerate(EMODB_FILES):
+            write_voice(build / folder / f"{name}.wav", seed=seed, rate=44_100)
     database = audformat.Database(
         "emodb", license=audformat.define.License.CC0_1_0, usage="unrestricted"
     )
@@ -61,9 +72,11 @@ def _emodb(build: Path, write_voice: Callable[..., None]) -> Path:
         database["speaker"][scheme] = audformat.Column(scheme_id=scheme)
         database["speaker"][scheme].set(values)
     database.schemes["speaker"] = audformat.Scheme("int", labels="speaker")
-    files = [f"wav/{name}.wav" for name in EMODB_FILES]
-    _table(database, "files", files, speaker=[3, 3, 8, 8])
-    _table(database, "emotion", files, emotion=["happiness", "anger"] * 2)
+    for folder, prefix in (("wav", ""), (further, f"{further}.")):
+        if folder:
+            files = [f"{folder}/{name}.wav" for name in EMODB_FILES]
+            _table(database, f"{prefix}files", files, speaker=[3, 3, 8, 8])
+            _table(database, f"{prefix}emotion", files, emotion=["happiness", "anger"] * 2)
     database.save(str(build))
     return build
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -97,7 +99,7 @@ def test_fields_say_what_the_target_rests_on() -> None:
         (({"voice": 1.0}, float("inf")), "at least 0"),
     ],
 )
-def test_rules_that_make_no_sense_are_refused(arguments: tuple, says: str) -> None:
+def test_rules_that_make_no_sense_are_refused(arguments: tuple[Any, ...], says: str) -> None:
     with pytest.raises(InputError, match=says):
         VoteRule(*arguments)
 
@@ -181,7 +183,7 @@ def test_names_say_speaker_and_acted_emotion() -> None:
 
 
 @pytest.fixture
-def audio_wav(tmp_path: Path, write_voice) -> Path:
+def audio_wav(tmp_path: Path, write_voice: Callable[..., None]) -> Path:
     """A clone's AudioWAV with two of the table's clips and one that nobody rated."""
     folder = tmp_path / "AudioWAV"
     folder.mkdir()
@@ -190,7 +192,9 @@ def audio_wav(tmp_path: Path, write_voice) -> Path:
     return folder
 
 
-def test_the_verb_writes_targets_into_the_manifest(tmp_path: Path, audio_wav: Path, capsys) -> None:
+def test_the_verb_writes_targets_into_the_manifest(
+    tmp_path: Path, audio_wav: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     table = write_table(tmp_path / "tabulatedVotes.csv", *ROWS)
     people = tmp_path / "VideoDemographics.csv"
     people.write_text('"ActorID","Age","Sex","Race","Ethnicity"\n1001,51,"Male","x","y"\n')
@@ -212,7 +216,9 @@ def test_the_verb_writes_targets_into_the_manifest(tmp_path: Path, audio_wav: Pa
     assert read_corpus(audio_wav)[0].fields["agreement"] == "0.9000"
 
 
-def test_votes_for_other_files_are_refused(tmp_path: Path, tiny_corpus: Path, capsys) -> None:
+def test_votes_for_other_files_are_refused(
+    tmp_path: Path, tiny_corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     table = write_table(tmp_path / "t.csv", *ROWS)
     before = (tiny_corpus / "manifest.csv").read_text()
     assert main(["data", "votes", str(tiny_corpus), "--table", str(table)]) == 2

@@ -43,6 +43,13 @@ class TableImport:
     skip_missing: bool = False
     replace: bool = False
 
+    def __post_init__(self) -> None:
+        low, high = self.label_range
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise InputError(
+                f"--label-range {low:g} {high:g} is no scale", "give the lower end first"
+            )
+
 
 @dataclass(frozen=True)
 class Imported:
