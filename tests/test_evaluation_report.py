@@ -230,10 +230,12 @@ def test_each_fold_answers_for_its_speakers_under_perturbation_too(
 
 
 def test_what_a_change_is_measured_against() -> None:
-    teacher = np.full((3, 3), 0.5, np.float32)
+    teacher = np.full((25, 3), 0.5, np.float32)
     reference, names = reference_for_change(None, teacher)
     assert set(names.values()) == {"teacher"} and (reference == 0.5).all()
-    labels = np.array([[0.1, np.nan, np.nan], [0.2, 0.3, np.nan], [np.nan, np.nan, np.nan]])
+    labels = np.full((25, 3), np.nan)
+    labels[:20, 0] = np.linspace(0, 1, 20)
+    labels[:19, 1] = 0.3  # too few
     reference, names = reference_for_change(labels, teacher)
     assert names == {"arousal": "labels", "dominance": "teacher", "valence": "teacher"}
     np.testing.assert_array_equal(reference[:, 0], labels[:, 0])
@@ -317,7 +319,34 @@ def test_gates_file(tmp_path: Path) -> None:
     assert read_gates(file) == (Gate("x", least=0.5), Gate("y", least=0, most=1))
 
 
+def test_gates_file_in_toml(tmp_path: Path) -> None:
+    file = tmp_path / "gates.toml"
+    file.write_text(
+        '[[gate]]\nfigure = "auc.mean"\nleast = 0.7\n[[gate]]\nfigure = "y"\nmost = 1\n'
+    )
+    assert read_gates(file) == (Gate("auc.mean", least=0.7), Gate("y", most=1))
+    for text in ("", "gate = 3", "figure = 'x'", "[[gate]]\nfigure = 'x'", "[[gate"):
+        file.write_text(text)
+        with pytest.raises(InputError, match=r"gates\.toml"):
+            read_gates(file)
+
+
 # The command
+
+
+@pytest.mark.slow
+def test_a_device_answers_the_command(
+    made: Path, exported_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_ser.teachers import TeacherChoice
+
+    there = predictor_of(exported_bundle, "c")
+    monkeypatch.setattr(TeacherChoice, "load", lambda _: Choice(there))
+    command = ["evaluate", str(exported_bundle), "--on", "host", "--audio", str(made)]
+    assert main([*command, "--limit", "3", "--json", str(tmp_path / "r.json")]) == 0
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["measured"]["device"] == "host" and report["clips"] == 3
+    assert all(row["mae"] < 1e-4 for row in report["to_teacher"].values())
 
 
 @pytest.fixture

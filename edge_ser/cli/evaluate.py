@@ -93,7 +93,10 @@ def _add_result_arguments(parser: argparse.ArgumentParser) -> None:
         "--gate", action="store_true", help="exit 1 when the suite's own limits are missed"
     )
     group.add_argument(
-        "--gates", type=Path, metavar="FILE", help="exit 1 when limits of this JSON are missed"
+        "--gates",
+        type=Path,
+        metavar="FILE",
+        help="exit 1 when limits of this JSON or TOML file are missed",
     )
     group.add_argument(
         "--record-in", type=Path, metavar="CHECKPOINT",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_ser import DIMENSIONS
 from edge_ser.audio.corpus import Clip
 from edge_ser.evaluation.figures import Predictions
-from edge_ser.evaluation.labels import FEWEST, UNIT, labels_of
+from edge_ser.evaluation.labels import UNIT, labels_of
 from edge_ser.evaluation.predictors import Predictor, predictor_of
 from edge_ser.evaluation.robust_parts import PartsInTurn
 from edge_ser.evaluation.robustness import Sources, measure_robustness, perturbations
@@ -23,6 +23,9 @@ from edge_ser.evaluation.scoring import MODEL, TEACHER, Fold, Part, Reading, par
 from edge_ser.evaluation.suite import comparison_report, suite_report
 
 OTHER = "other"
+
+LABELS_FOR_CHANGE = 20
+"""Of a dimension, before its change of CCC is taken against them: that of a few clips is noise."""
 
 
 @dataclass(frozen=True)
@@ -136,14 +139,14 @@ def reference_for_change(
         teacher: (clips, 3) answers to the clips as they are.
 
     Returns:
-        (clips, 3): the labels, in dimensions with fewer than two of them the teacher's answers;
-        and dimension -> "labels" or "teacher".
+        (clips, 3): the labels, in dimensions with fewer than `LABELS_FOR_CHANGE` of them the
+        teacher's answers; and dimension -> "labels" or "teacher".
     """
     reference = teacher.astype(np.float64)
     names = dict.fromkeys(DIMENSIONS, TEACHER)
     if labels is not None:
         for axis, dimension in enumerate(DIMENSIONS):
-            if (~np.isnan(labels[:, axis])).sum() >= FEWEST:
+            if (~np.isnan(labels[:, axis])).sum() >= LABELS_FOR_CHANGE:
                 reference[:, axis] = labels[:, axis]
                 names[dimension] = "labels"
     return reference, names

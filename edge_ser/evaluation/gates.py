@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,20 +56,29 @@ STANDARD = (
 
 
 def read_gates(file: Path) -> tuple[Gate, ...]:
-    """Gates of a JSON file: a list of {"figure", "least" and/or "most"}.
+    """Gates of a file.
+
+    Args:
+        file: JSON, a list of {"figure", "least" and/or "most"}; or `.toml` with the same keys in
+            tables named `[[gate]]`.
 
     Raises:
-        InputError: no such file, no JSON, or not such a list.
+        InputError: no such file, neither of the two, or not such a list.
     """
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
+        rows = _rows(file)
     except OSError as error:
         raise InputError(f"no gates file {file}: {error.strerror}") from error
     except ValueError as error:
-        raise InputError(f"{file} is not JSON: {error}", f"write {_EXAMPLE}") from error
+        raise InputError(f"{file} cannot be read: {error}", f"write {_EXAMPLE}") from error
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{file} holds no list of gates", f"write {_EXAMPLE}")
     return tuple(_gate(row, file) for row in rows)
+
+
+def _rows(file: Path) -> Any:
+    text = file.read_text(encoding="utf-8")
+    return tomllib.loads(text).get("gate") if file.suffix == ".toml" else json.loads(text)
 
 
 def _gate(row: Any, file: Path) -> Gate:

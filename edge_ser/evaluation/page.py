@@ -100,20 +100,25 @@ def _order(report: Mapping[str, Any]) -> str:
     names = [name for name in report["figures"][MODEL] if name.startswith("auc.")]
     if not names:
         return ""
-    rows = [_roles_row(report, name, name.removeprefix("auc.")) for name in names]
-    head = header("AUC", *_ROLES)
+    rows = [_auc_row(report, name.removeprefix("auc.")) for name in names]
+    head = header("AUC", MODEL, "95 % interval", TEACHER, "95 % interval", RANDOM)
     return (
         "<h2>Does it order emotions as people do?</h2>"
-        '<p class="soft">Chance is 0.5. Intervals over speakers are in the JSON.</p>'
+        '<p class="soft">Chance is 0.5. Intervals are there where all five pairs are.</p>'
         + table(head, rows)
     )
 
 
-def _roles_row(report: Mapping[str, Any], figure_name: str, label: str) -> str:
-    cells = "".join(
-        f"<td>{_number(report['figures'].get(role, {}).get(figure_name))}</td>" for role in _ROLES
-    )
-    return f"<tr><td>{escape(label)}</td>{cells}</tr>"
+def _auc_row(report: Mapping[str, Any], pair: str) -> str:
+    known = [report.get(f"auc_{role}", {}).get(pair) for role in (MODEL, TEACHER)]
+    chance = f"<td>{_number(report['figures'][RANDOM][f'auc.{pair}'])}</td>"
+    cells = [
+        f"<td>{_number(report['figures'][role][f'auc.{pair}'])}</td><td></td>"
+        if row is None
+        else _interval(row)
+        for role, row in zip((MODEL, TEACHER), known, strict=True)
+    ]
+    return f"<tr><td>{escape(pair)}</td>{''.join(cells)}{chance}</tr>"
 
 
 def _consistency(report: Mapping[str, Any]) -> str:
