@@ -13,6 +13,10 @@ from datasets_fixtures import CREMA_FILES, EMODB_FILES, REPOSITORY_NAME
 from edge_ser.audio.corpus import licence_of, read_corpus
 from edge_ser.audio.files import read_audio
 from edge_ser.cli import main
+from edge_ser.datasets.audformat_rows import manifest_rows
+from edge_ser.datasets.known import known_dataset
+from edge_ser.datasets.soft_targets import VoteRule
+from edge_ser.errors import InputError
 
 audb = pytest.importorskip("audb")
 
@@ -170,6 +174,14 @@ def test_a_dataset_that_the_repository_lacks(
 def test_no_such_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert get(tmp_path / "x", tmp_path / "nowhere", tmp_path / "cache") == 2
     assert "no repository local" in capsys.readouterr().err
+
+
+def test_a_database_of_another_layout_is_refused_with_its_tables() -> None:
+    audformat = pytest.importorskip("audformat")
+    database = audformat.Database("emodb")
+    database["mood"] = audformat.Table(audformat.filewise_index(["wav/a.wav"]))
+    with pytest.raises(InputError, match="no table holds the column 'emotion'.*tables: mood"):
+        manifest_rows(database, known_dataset("emodb"), VoteRule())
 
 
 def test_without_network_the_error_says_so(

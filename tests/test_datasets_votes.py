@@ -216,6 +216,12 @@ def test_the_verb_writes_targets_into_the_manifest(
     assert read_corpus(audio_wav)[0].fields["agreement"] == "0.9000"
 
 
+def test_a_clone_is_known_by_its_file_names(audio_wav: Path) -> None:
+    assert licence_of(audio_wav)["licence"] == "ODbL-1.0"
+    (audio_wav / "1002_IEO_SAD_LO.wav").rename(audio_wav / "mine.wav")
+    assert licence_of(audio_wav)["licence"] == "not stated"
+
+
 def test_votes_for_other_files_are_refused(
     tmp_path: Path, tiny_corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

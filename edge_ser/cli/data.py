@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_ser.cli.number import positive_int
+from edge_ser.cli.number import non_negative_int, positive_int
 from edge_ser.errors import InputError
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
         "--by", choices=("speaker", "clip"), default="speaker",
         help="what stays on one side; clip lets speakers overlap (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--seed", type=non_negative_int, default=0, help="default: %(default)s")
     parser.add_argument(
         "--folders", type=Path, metavar="OUT",
         help="write a corpus folder for each part here, instead of a column of the manifest",

@@ -14,6 +14,7 @@ from edge_ser.errors import InputError
 SEXES = {"f": "female", "female": "female", "m": "male", "male": "male"}
 _ABOUT_SPEAKER = {"sex": ("gender", "sex"), "age": ("age",), "language": ("language",)}
 """Our column -> what databases call it in the labels of the scheme `speaker`."""
+_UNKNOWN = dict.fromkeys(_ABOUT_SPEAKER, "")
 
 
 def manifest_rows(
@@ -35,6 +36,7 @@ def manifest_rows(
     """
     emotions = _emotions(database, dataset)
     speakers = _column(database, "speaker")
+    people = _people(database)
     votes = _votes(database, dataset)
     corrupted = {file for file, mark in _column(database, "corrupted").items() if mark == "True"}
     rows = {}
@@ -44,7 +46,7 @@ def manifest_rows(
         speaker = speakers.get(file, "")
         rows[file] = {
             "speaker": _speaker_name(speaker, file),
-            **_about(database, speaker),
+            **people.get(speaker, _UNKNOWN),
             "emotion": emotions[file],
             **(target_fields(votes.get(file, {}), rule) if votes else {}),
         }
@@ -100,13 +102,17 @@ def _by_file(series: Any) -> Iterator[tuple[str, Any]]:
         yield (key[0] if isinstance(key, tuple) else key), label
 
 
-def _about(database: Any, speaker: str) -> dict[str, str]:
-    labels = _speaker_labels(database).get(speaker, {})
-    about = {}
-    for column, names in _ABOUT_SPEAKER.items():
-        value = next((str(labels[name]) for name in names if labels.get(name) is not None), "")
-        about[column] = SEXES.get(value.lower(), value) if column == "sex" else value
-    return about
+def _people(database: Any) -> dict[str, dict[str, str]]:
+    """speaker -> {"sex", "age", "language"}, "" where unknown."""
+    people = {}
+    for speaker, labels in _speaker_labels(database).items():
+        person = dict(_UNKNOWN)
+        for column, names in _ABOUT_SPEAKER.items():
+            known = (str(labels[name]) for name in names if labels.get(name) is not None)
+            person[column] = next(known, "")
+        person["sex"] = SEXES.get(person["sex"].lower(), person["sex"])
+        people[speaker] = person
+    return people
 
 
 def _speaker_labels(database: Any) -> dict[str, dict[str, Any]]:

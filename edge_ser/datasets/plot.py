@@ -5,12 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_ser.datasets.examine import TRAITS, UNITS, Measured
+from edge_ser.errors import EnvironmentMissing
 
 
 def plot(measured: Measured, column: str, out: Path) -> None:
-    """Write a PNG or SVG with one panel for each trait, one box for each class."""
-    from matplotlib.figure import Figure
+    """Write a PNG or SVG with one panel for each trait, one box for each class.
 
+    Raises:
+        EnvironmentMissing: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise EnvironmentMissing(
+            f"--plot draws with matplotlib: {error}", "pip install 'edge-ser[train]'"
+        ) from error
     labels = [clip.fields.get(column, "") for clip in measured.clips]
     classes = sorted(set(labels) - {""})
     figure = Figure(figsize=(10, 4), layout="constrained")
