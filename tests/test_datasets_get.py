@@ -180,7 +180,7 @@ def test_a_database_of_another_layout_is_refused_with_its_tables() -> None:
     audformat = pytest.importorskip("audformat")
     database = audformat.Database("emodb")
     database["mood"] = audformat.Table(audformat.filewise_index(["wav/a.wav"]))
-    with pytest.raises(InputError, match="no table holds the column 'emotion'.*tables: mood"):
+    with pytest.raises(InputError, match=r"no table holds the column 'emotion'.*tables: mood"):
         manifest_rows(database, known_dataset("emodb"), VoteRule())
 
 
