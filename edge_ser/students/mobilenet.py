@@ -116,9 +116,9 @@ class MobileNetConfig(StudentConfig):
 class MobileNet(Student):
     """One of the four; `config` says which."""
 
+    int8_activations = False
+
     def __init__(self, config: MobileNetConfig) -> None:
         shape = BackboneShape(WIDTH, 1, TIME_STRIDE, _RADIUS[config.variant])
         backbone = Backbone(config.variant, config.frontend.n_mels)
         super().__init__(config, shape, backbone, PooledHead(WIDTH, 1))
-        # Hard-swish and squeeze-excite lose too much in int8: measured in docs/STUDENTS.md.
-        self.int8_activations = config.variant.startswith("v4")
