@@ -18,9 +18,6 @@ from edge_ser.evaluation.agreement import agreement_report
 from edge_ser.evaluation.discrimination import PAIRS, discrimination
 from edge_ser.evaluation.model_card import with_current_figures
 from edge_ser.evaluation.predictors import predictor_of
-from edge_ser.evaluation.scoring import MODEL, RANDOM, TEACHER, Fold, Reading, parts_of, predict
-from edge_ser.teachers import TeacherChoice
-from edge_ser.evaluation.predictors import predictor_of
 from edge_ser.evaluation.scoring import MODEL, TEACHER, Fold, Reading, parts_of, predict
 from edge_ser.teachers import TeacherChoice
 from edge_ser.teachers.cnn import MEMBERS, EmotionCnn

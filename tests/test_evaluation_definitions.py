@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_ser.audio.corpus import Clip
 from edge_ser.errors import InputError
-from edge_ser.evaluation.breakdown import LARGEST_DIFFERENCE, breakdown, flags, sexes_of
+from edge_ser.evaluation.breakdown import LARGEST_DIFFERENCE, breakdown, differences, sexes_of
 from edge_ser.evaluation.comparison import compare
 from edge_ser.evaluation.consistency import EXPECTED, HIGH, LOW, NEUTRAL, PUBLISHED, consistency
 from edge_ser.evaluation.controls import RandomModel
@@ -201,10 +201,11 @@ def test_differences_between_groups_are_flagged_beyond_the_limit() -> None:
     # Arousal differs by .2, dominance by less than the limit, valence not at all.
     apart = 0.5 + LARGEST_DIFFERENCE - 0.01
     predictions = values((0.5, 0.5, 0.5), (0.7, apart, 0.5))
-    found = flags(breakdown(predictions, ["female", "male"], ["", ""], None))
-    assert len(found) == 1
-    assert found[0].startswith("mean prediction of arousal: male 0.700, female 0.500")
-    assert flags(breakdown(predictions[:1], ["female"], [""], None)) == []
+    found = differences(breakdown(predictions, ["female", "male"], ["", ""], None))
+    assert [each.flagged for each in found] == [True, False, False]
+    assert str(found[0]).startswith("mean prediction of arousal: male 0.700, female 0.500")
+    assert found[1].size == pytest.approx(LARGEST_DIFFERENCE - 0.01)
+    assert differences(breakdown(predictions[:1], ["female"], [""], None)) == []
 
 
 # Controls

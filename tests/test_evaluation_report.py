@@ -115,6 +115,14 @@ def test_a_model_that_knows_passes_and_chance_does_not(made: Path) -> None:
     assert judge(STANDARD, flat_figures(chance), may_be_absent=True)
 
 
+def test_chance_treats_the_sexes_alike_more_often_than_it_is_right(tmp_path: Path) -> None:
+    folder = corpus(tmp_path / "made", "abcdefghijklmnopqrst")
+    passes = random_passes(evaluated(folder).report)
+    equal, right = passes["equal treatment of the sexes"], passes["consistency"]
+    assert equal[1] == 6  # means and CCCs, three dimensions each
+    assert equal[0] / equal[1] > right[0] / right[1]
+
+
 def test_the_json_has_its_schema(made: Path) -> None:
     report = evaluated(made).report
     assert report["schema"] == 1
@@ -374,11 +382,31 @@ def test_the_exit_code_is_that_of_the_gates(
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["gates"]["judged"] == ["to_teacher.arousal.mae"]
     assert report["measured"]["model"] == "stand-in.safetensors"
+    assert report["measured"]["teacher"] == "default"
     assert str(tmp_path) not in (tmp_path / "r.json").read_text()
     assert "must be at least 0.5" in (tmp_path / "r.html").read_text()
     file.write_text('[{"figure": "nonsense", "least": 1}]')
     assert main([*command, "--gates", str(file)]) == 2
     assert "no figure 'nonsense'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(
+    ("options", "key", "said"),
+    [
+        (["m", "--teacher", "/home/me/t.safetensors"], "teacher", "t.safetensors"),
+        (["m", "--teacher", "ensemble=/home/me/a,/home/me/b"], "teacher", "ensemble=a,b"),
+        (["--fold", "/home/me/m", "/home/me/t", "made/a"], "teacher", "of each fold"),
+        (["--fold", "/home/me/m", "/home/me/t", "made/a"], "model", "1 folds: m"),
+    ],
+)
+def test_reports_name_files_without_their_folders(
+    options: list[str], key: str, said: str, made: Path, tmp_path: Path
+) -> None:
+    results = ["--json", str(tmp_path / "r.json"), "--limit", "2"]
+    assert main(["evaluate", *options, "--audio", str(made), *results]) == 0
+    text = (tmp_path / "r.json").read_text()
+    assert json.loads(text)["measured"][key] == said and "/home/me" not in text
 
 
 @pytest.mark.usefixtures("stand_in")

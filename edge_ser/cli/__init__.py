@@ -21,7 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "label": ("edge_ser.cli.label", "let a teacher annotate audio into a label store"),
     "distill": ("edge_ser.cli.distill", "train a student on a teacher's outputs"),
     "students": ("edge_ser.cli.students", "what each student costs, and how well it follows"),
-    "evaluate": ("edge_ser.cli.evaluate", "score a model against its teacher"),
+    "evaluate": ("edge_ser.cli.evaluate", "the test suite for dimensional SER: report, gates"),
     "export": ("edge_ser.cli.export", "checkpoint -> int8 ONNX + TFLite -> a bundle for a target"),
     "verify": ("edge_ser.cli.verify", "check a bundle's integrity and golden vectors"),
     "drift": ("edge_ser.cli.drift", "accuracy drift: teacher -> float -> int8, HTML + JSON"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,6 @@ def run(args: argparse.Namespace) -> int:
 def _folds(args: argparse.Namespace) -> list[Fold]:
     from edge_ser.errors import InputError
     from edge_ser.evaluation.scoring import Fold
-    from edge_ser.teachers import TeacherChoice
 
     if bool(args.model) == bool(args.fold):
         raise InputError(
@@ -137,11 +137,12 @@ def _folds(args: argparse.Namespace) -> list[Fold]:
             "--fold names the model, its teacher and the speakers itself",
             "leave --speakers and --teacher away",
         )
+    choice = chosen_teacher(args)
     if args.model:
-        folds = [Fold(args.model, chosen_teacher(args), tuple(args.speakers or ()))]
+        folds = [Fold(args.model, choice, tuple(args.speakers or ()))]
     else:
         folds = [
-            Fold(Path(model), TeacherChoice(teacher), tuple(speakers.split(",")))
+            Fold(Path(model), replace(choice, name=teacher), tuple(speakers.split(",")))
             for model, teacher, speakers in args.fold
         ]
     files = [str(fold.model) for fold in folds if fold.model.suffix in _FILES]
@@ -192,7 +193,7 @@ def _measured(args: argparse.Namespace, evaluation: Evaluation) -> dict[str, Any
 
     facts: dict[str, Any] = {
         "model": _title(args),
-        "teacher": args.teacher or ("of each fold" if args.fold else "default"),
+        "teacher": _teacher(args),
         "audio": "; ".join(
             f"{source['name']} ({source['licence']})" for source in map(licence_of, args.audio)
         ),
@@ -201,12 +202,20 @@ def _measured(args: argparse.Namespace, evaluation: Evaluation) -> dict[str, Any
         "seed": args.seed,
     }
     if args.on:
-        facts["device"] = args.on
+        facts["device"] = args.on if "://" not in args.on else "a device over ssh"
     if args.engine:
         facts["engine"] = args.engine
     if args.seconds:
         facts["seconds of each clip"] = args.seconds
     return facts
+
+
+def _teacher(args: argparse.Namespace) -> str:
+    if args.fold:
+        return "of each fold"
+    name, _, folders = chosen_teacher(args).name.partition("=")
+    parts = [Path(part).name for part in (folders or name).split(",")]
+    return f"{name}={','.join(parts)}" if folders else parts[0]
 
 
 def _title(args: argparse.Namespace) -> str:

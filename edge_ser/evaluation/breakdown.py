@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -111,11 +112,42 @@ def _mean_auc(predictions: NDArray[np.float32], emotions: NDArray[np.str_]) -> f
     return round(float(np.mean(known)), 4) if known else None
 
 
-def flags(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Sentences on what differs between groups by more than `LARGEST_DIFFERENCE`.
+@dataclass(frozen=True)
+class Difference:
+    """Between the groups that score highest and lowest in one figure.
 
-    A difference of means counts only where both groups speak: it may also come from what they
-    say, so the sentence names it as something to look at, not as a proof of unfairness.
+    Attributes:
+        what: the figure, e.g. "mean prediction of arousal".
+        high, low: (group, value).
+    """
+
+    what: str
+    high: tuple[str, float]
+    low: tuple[str, float]
+
+    @property
+    def size(self) -> float:
+        """High minus low."""
+        return self.high[1] - self.low[1]
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it is more than `LARGEST_DIFFERENCE`."""
+        return self.size > LARGEST_DIFFERENCE
+
+    def __str__(self) -> str:
+        (high, most), (low, least) = self.high, self.low
+        return (
+            f"{self.what}: {high} {most:.3f}, {low} {least:.3f} "
+            f"(difference {self.size:.3f} > {LARGEST_DIFFERENCE:g})"
+        )
+
+
+def differences(rows: Sequence[dict[str, Any]]) -> list[Difference]:
+    """Of every mean prediction and CCC that two groups or more have.
+
+    A difference of means may also come from what the groups say, so it is something to look at,
+    not a proof of unfairness.
     """
     found = []
     for key, words in (("mean", "mean prediction"), ("ccc", "CCC")):
@@ -124,11 +156,6 @@ def flags(rows: Sequence[dict[str, Any]]) -> list[str]:
             if len(values) < 2:
                 continue
             low, high = min(values, key=values.__getitem__), max(values, key=values.__getitem__)
-            difference = values[high] - values[low]
-            if difference > LARGEST_DIFFERENCE:
-                found.append(
-                    f"{words} of {dimension}: {high} {values[high]:.3f}, "
-                    f"{low} {values[low]:.3f} (difference {difference:.3f} > "
-                    f"{LARGEST_DIFFERENCE:g})"
-                )
+            what = f"{words} of {dimension}"
+            found.append(Difference(what, (high, values[high]), (low, values[low])))
     return found

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_ser.audio.corpus import Clip
 from edge_ser.evaluation.agreement import agreement_report
-from edge_ser.evaluation.breakdown import breakdown, flags, sexes_of
+from edge_ser.evaluation.breakdown import breakdown, differences, sexes_of
 from edge_ser.evaluation.comparison import compare
 from edge_ser.evaluation.consistency import consistency
 from edge_ser.evaluation.figures import Predictions, Truth, figures_on
@@ -101,7 +101,8 @@ def _groups(
         }
         for kind, members in (("speaker", speakers), ("sex", truth.sexes))
     }
-    return {**groups, "flags": flags(groups["sex"][MODEL])}
+    found = [str(each) for each in differences(groups["sex"][MODEL]) if each.flagged]
+    return {**groups, "flags": found}
 
 
 def _rounded(figures: dict[str, float]) -> dict[str, float | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from edge_ser.evaluation.breakdown import differences
 from edge_ser.evaluation.robustness.measure import LOWEST_DELTA_CCC
 from edge_ser.evaluation.scoring import MODEL, RANDOM
 
@@ -38,6 +39,12 @@ def random_passes(report: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     rows = report.get("consistency", {}).get(RANDOM, [])
     if rows:
         passes["consistency"] = (sum(row["passed"] for row in rows), len(rows))
+    between = differences(report["groups"]["sex"][RANDOM])
+    if between:
+        passes["equal treatment of the sexes"] = (
+            sum(not each.flagged for each in between),
+            len(between),
+        )
     robust = report.get("robustness", {}).get(RANDOM)
     if robust:
         made = [figures for row in robust["rows"] for figures in row["figures"].values()]
