@@ -12,7 +12,7 @@ from typing import Any
 from edge_ser import SAMPLE_RATE
 from edge_ser.datasets.audformat_rows import manifest_rows
 from edge_ser.datasets.known import KnownDataset, known_dataset
-from edge_ser.datasets.manifest import LICENCE, MANIFEST, write_licence, write_manifest
+from edge_ser.datasets.manifest import LICENCE, write_licence, write_manifest
 from edge_ser.datasets.repository import import_audb, repositories, why_missing
 from edge_ser.datasets.soft_targets import VoteRule
 from edge_ser.errors import InputError
@@ -134,4 +134,7 @@ def _copied(root: Path, rows: dict[str, dict[str, str]], out: Path) -> list[dict
 
 def _check_distinct_names(files: Sequence[str]) -> None:
     if len({PurePosixPath(file).name for file in files}) != len(files):
-        raise InputError("two files of the dataset share a name", f"see {MANIFEST}'s column path")
+        raise InputError(
+            "two files of the dataset share a name, and a corpus folder has one folder of audio",
+            "take another --version",
+        )

@@ -69,8 +69,8 @@ KNOWN: dict[str, KnownDataset] = {
         licence="ODbL-1.0",
         licence_url="https://opendatacommons.org/licenses/odbl/1-0/",
         permits=(
-            "attribution, and share-alike for altered databases; a work produced from it (section "
-            "4.3; a model is commonly held to be one) may be shipped with a notice that names it"
+            "commercial use, also training a shipped model, with attribution; what is produced "
+            "from it carries a notice that names it (section 4.3); altered databases stay ODbL"
         ),
         size="7442 clips (7441 with sound), 91 speakers, English",
         emotion_tables=(
