@@ -110,9 +110,10 @@ def test_a_model_that_knows_passes_and_chance_does_not(made: Path) -> None:
     assert figures[MODEL]["auc.mean"] == 1.0 and figures[MODEL] == figures[TEACHER]
     assert all(row["passed"] for row in report["consistency"][MODEL])
     assert not all(row["passed"] for row in report["consistency"][RANDOM])
-    assert judge(STANDARD, flat_figures(report), may_be_absent=True) == []
+    correctness = [gate for gate in STANDARD if not gate.figure.startswith("robustness.")]
+    assert len(correctness) == 3 and judge(correctness, flat_figures(report)) == []
     chance = {**report, "figures": {**figures, MODEL: figures[RANDOM]}}
-    assert judge(STANDARD, flat_figures(chance), may_be_absent=True)
+    assert judge(correctness, flat_figures(chance))
 
 
 def test_chance_treats_the_sexes_alike_more_often_than_it_is_right(tmp_path: Path) -> None:
@@ -170,7 +171,18 @@ def test_a_single_class(tmp_path: Path) -> None:
     assert {row["emotion"] for row in report["consistency"][MODEL]} == {"anger", "all"}
     with pytest.raises(InputError, match=r"no figure 'auc\.mean'"):
         judge([Gate("auc.mean", least=0.7)], flat_figures(report))
-    assert judge([Gate("auc.mean", least=0.7)], flat_figures(report), may_be_absent=True) == []
+
+
+def test_a_label_that_cannot_be_used_costs_no_scoring(tmp_path: Path) -> None:
+    folder = corpus(tmp_path / "made", "a", "arousal")
+    manifest = folder / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("0.9", "nine"))
+
+    def asked(_: NDArray[np.float32]) -> NDArray[np.float32]:
+        raise AssertionError("a clip was scored")
+
+    with pytest.raises(InputError, match=r"a_anger\.wav: arousal 'nine' is not a number"):
+        evaluated(folder, asked)
 
 
 def test_a_limit_takes_as_many_of_each_class(made: Path) -> None:
@@ -317,6 +329,12 @@ def test_gates_files_that_are_none_are_refused(text: str, tmp_path: Path) -> Non
     file.write_text(text)
     with pytest.raises(InputError, match=r"gates\.json"):
         read_gates(file)
+
+
+def test_failures_of_correctness_come_first() -> None:
+    gates = [Gate(name, least=1) for name in ("robustness.gain.arousal", "b", "a")]
+    failures = judge(gates, dict.fromkeys((gate.figure for gate in gates), 0.0))
+    assert [line.split()[0] for line in failures] == ["b", "a", "robustness.gain.arousal"]
 
 
 def test_gates_file(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ _MEAN, _DEVIATION = 0.5, 1 / 6
 class RandomModel:
     """Gaussian A/D/V around .5, clipped to 0..1; equal audio gives equal values.
 
-    The public test suite for dimensional SER uses such a control: it passes the tests that ask
-    for equal treatment or for an unchanged CCC, and none that asks for correct answers.
+    The public test suite for dimensional SER has such a control: it passes many tests that ask
+    for equal treatment or for an unchanged CCC, and few that ask for correct answers.
     """
 
     def __init__(self, seed: int = 0) -> None:

@@ -84,10 +84,11 @@ def evaluate(
         InputError: a model, a clip or a label cannot be used.
     """
     parts = _limited(parts_of(folds, clips, load), settings.limit, settings.seed)
+    # Before the scoring, which takes minutes: a label that cannot be used ends the run at once.
+    labels = labels_of([clip for part in parts for clip in part.clips], settings.scale)
     read = Reading(settings.seconds)
     scored, answers = predict(_with_other(parts, settings), read)
     other = answers.pop(OTHER, None)
-    labels = labels_of(scored, settings.scale)
     report = suite_report(scored, answers, labels)
     if settings.robustness is not None:
         against, names = reference_for_change(labels, answers[TEACHER])

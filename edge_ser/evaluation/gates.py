@@ -1,7 +1,7 @@
 """Limits that an evaluation must keep: a file of them, judged in the order of the suite.
 
-Correctness comes first: a model that answers at random is very robust in some tests, so a
-report whose correctness gates fail says so before anything else.
+Correctness comes first: robustness of a model that is wrong is worth nothing, so a report whose
+correctness gates fail says so before anything else.
 """
 
 from __future__ import annotations
@@ -95,24 +95,19 @@ def _gate(row: Any, file: Path) -> Gate:
     return Gate(row["figure"], **bounds)
 
 
-def judge(
-    gates: Sequence[Gate], figures: Mapping[str, float], may_be_absent: bool = False
-) -> list[str]:
-    """Why gates fail, in their order; nothing when all are kept.
+def judge(gates: Sequence[Gate], figures: Mapping[str, float]) -> list[str]:
+    """Why gates fail, correctness first, else in their order; nothing when all are kept.
 
     Args:
         gates: limits.
         figures: the flat table of a report.
-        may_be_absent: skip gates on figures that these clips do not give; default gates do.
 
     Raises:
         InputError: a gate names a figure that the report does not have.
     """
     failures = []
-    for gate in gates:
+    for gate in sorted(gates, key=_is_of_robustness):
         if gate.figure not in figures:
-            if may_be_absent:
-                continue
             raise InputError(
                 f"the report has no figure {gate.figure!r}",
                 f"it has: {', '.join(sorted(figures))}",
@@ -121,3 +116,7 @@ def judge(
         if failure:
             failures.append(failure)
     return failures
+
+
+def _is_of_robustness(gate: Gate) -> bool:
+    return gate.figure.startswith("robustness.")

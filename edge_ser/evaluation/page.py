@@ -264,8 +264,8 @@ def _comparison(report: Mapping[str, Any]) -> str:
 def _reading() -> str:
     return (
         "<h2>How to read this</h2><ul>"
-        "<li>Read correctness first. A model that answers at random passes every test that only "
-        "asks for equal treatment or for an unchanged CCC; its column shows which.</li>"
+        "<li>Read correctness first. A model that answers at random passes many tests that only "
+        "ask for equal treatment or for an unchanged CCC; its column shows which.</li>"
         "<li>CCC (concordance) is 1 for identical values; unlike PCC it also falls for an offset "
         "or a wrong spread.</li>"
         "<li>Intervals hold 95 % of the figures of resampled speakers: few speakers, wide "
