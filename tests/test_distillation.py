@@ -14,11 +14,11 @@ from edge_ser.audio.bank import BankSpec, open_or_build
 from edge_ser.audio.corpus import Clip, read_corpus
 from edge_ser.checkpoint import load_student, read_card
 from edge_ser.cli import main
-from edge_ser.distillation.label_store import LabelStore
-from edge_ser.distillation.labelling import label
 from edge_ser.distillation.recipe import DistillRecipe, held_out_in, run_recipe, split
 from edge_ser.distillation.teaching import answers, stored_answers
 from edge_ser.errors import InputError
+from edge_ser.labelling.label import label
+from edge_ser.labelling.store import LabelStore
 
 
 def _recipe(corpus: Path, work: Path, **changes: object) -> DistillRecipe:

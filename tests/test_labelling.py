@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from edge_ser.audio.corpus import read_corpus
 from edge_ser.checkpoint import sha256_of
-from edge_ser.distillation.label_store import LabelRow, LabelStore
-from edge_ser.distillation.labelling import label
 from edge_ser.errors import InputError
+from edge_ser.labelling.answer import Outcome, Task
+from edge_ser.labelling.label import label
+from edge_ser.labelling.quarantine import Quarantine
+from edge_ser.labelling.store import LabelRow, LabelStore
 
 
 class LoudnessTeacher:
@@ -53,32 +55,64 @@ def test_rows_say_what_the_teacher_said(tiny_corpus: Path, tmp_path: Path) -> No
 def test_a_killed_run_goes_on(
     tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_ser.distillation.labelling._ROWS_PER_PART", 4)
+    monkeypatch.setattr("edge_ser.labelling.label._ROWS_PER_PART", 4)
     clips, store = read_corpus(tiny_corpus), LabelStore(tmp_path / "store")
     with pytest.raises(KeyboardInterrupt):
         label(clips, LoudnessTeacher(dies_after=10), store)
-    assert len(list(store.rows())) == 8
+    assert len(list(store.rows())) == 10  # two parts, and what was pending
     second = LoudnessTeacher()
     result = label(clips, second, store)
-    assert (result.labelled, result.known, second.calls) == (12, 8, 12)
+    assert (result.labelled, result.known, second.calls) == (10, 10, 10)
     assert len({row.audio_sha256 for row in store.rows()}) == 20
     third = label(clips, LoudnessTeacher(), store)
     assert (third.labelled, third.known) == (0, 20)
 
 
-def test_unreadable_files_are_listed_and_skipped(tiny_corpus: Path, tmp_path: Path) -> None:
+def test_bad_audio_is_quarantined_with_the_reason(tiny_corpus: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mixed"
     folder.mkdir()
     source = read_corpus(tiny_corpus)[0].path
     (folder / "good.wav").write_bytes(source.read_bytes())
-    (folder / "truncated.wav").write_bytes(source.read_bytes()[:20])
+    bad = folder / "truncated.wav"
+    bad.write_bytes(source.read_bytes()[:20])
     store = LabelStore(tmp_path / "store")
     result = label(read_corpus(folder), LoudnessTeacher(), store)
-    assert (result.labelled, len(result.unreadable)) == (1, 1)
-    with (store.folder / "unreadable.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert rows[0]["path"].endswith("truncated.wav")
-    assert "cannot be read" in rows[0]["reason"]
+    assert (result.labelled, result.known) == (1, 0)
+    (entry,) = result.quarantined
+    assert (entry.path, entry.audio_sha256) == (str(bad), sha256_of(bad))
+    assert "cannot be read" in entry.reason
+    quarantine = Quarantine(store.folder)
+    assert list(quarantine.entries()) == [entry]
+
+    def must_not_run(tasks: Sequence[Task]) -> Iterator[Outcome]:
+        raise AssertionError(f"{tasks} were tried again")
+
+    again = label(read_corpus(folder), LoudnessTeacher(), store, must_not_run)
+    assert (again.labelled, again.known, again.quarantined) == (0, 1, [entry])
+    assert quarantine.release() == 1
+    bad.write_bytes(read_corpus(tiny_corpus)[1].path.read_bytes())  # repaired
+    mended = label(read_corpus(folder), LoudnessTeacher(), store)
+    assert (mended.labelled, mended.known, mended.quarantined) == (1, 1, [])
+    (quarantine.folder / "x.json").write_text("{")
+    with pytest.raises(InputError, match="is damaged"):
+        list(quarantine.entries())
+
+
+def test_a_file_that_is_not_there_is_quarantined(tiny_corpus: Path, tmp_path: Path) -> None:
+    clip = read_corpus(tiny_corpus)[0]
+    gone = replace(clip, path=tmp_path / "gone.wav")
+    result = label([clip, gone], LoudnessTeacher(), LabelStore(tmp_path / "store"))
+    assert result.labelled == 1
+    assert [entry.path for entry in result.quarantined] == [str(gone.path)]
+
+
+def test_copies_are_labelled_once(tiny_corpus: Path, tmp_path: Path) -> None:
+    clip = read_corpus(tiny_corpus)[0]
+    copy = tmp_path / "copy.wav"
+    copy.write_bytes(clip.path.read_bytes())
+    teacher = LoudnessTeacher()
+    result = label([clip, replace(clip, path=copy)], teacher, LabelStore(tmp_path / "store"))
+    assert (result.labelled, result.known, teacher.calls) == (1, 1, 1)
 
 
 def test_labels_are_found_by_content(tiny_corpus: Path, tmp_path: Path) -> None:

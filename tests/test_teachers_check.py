@@ -16,7 +16,7 @@ from teacher_checkpoints import wav2vec2_folder, wavlm_folder, weights_of
 
 from edge_ser.checkpoint import read_card
 from edge_ser.cli import main
-from edge_ser.distillation.label_store import LabelStore
+from edge_ser.labelling.store import LabelStore
 from edge_ser.teachers import load_teacher
 
 

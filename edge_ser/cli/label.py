@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from edge_ser.cli.number import positive_int
 from edge_ser.cli.teacher_arguments import add_teacher_arguments, chosen_teacher
 from edge_ser.errors import InputError
+
+if TYPE_CHECKING:
+    from edge_ser.labelling.answer import Engine
+
+_SHOWN = 10
 
 EXAMPLES = """\
   edge-ser label recordings/ --store labels/            # the shipped teacher
@@ -15,8 +23,12 @@ EXAMPLES = """\
   edge-ser label recordings/ --teacher wavlm-odyssey/ --store labels/    # a folder, offline
   edge-ser label recordings/ --teacher ensemble=wav2vec2-msp-dim/,wavlm-odyssey/ \\
       --device cuda --precision bfloat16 --store labels/
+  edge-ser label recordings/ --store labels/ --jobs 8                    # eight processes
+  edge-ser label /net/recordings --store labels/ --engine ray --ray-address auto --jobs 32
+  edge-ser label --status --store labels/                # rows, hours, teachers, quarantine
   edge-ser label --check-teacher --teacher wav2vec2-msp-dim/    # exit code 0: the paper's weights
-A killed run continues where it stopped; a second run labels only what is new."""
+A killed run continues where it stopped; a second run labels only what is new; what cannot be
+labelled is quarantined with the reason (docs/LABELLING.md)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +41,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="compare the teacher with the outputs published with its weights, and stop: exit "
         "code 0 if they are the weights that the paper used, 1 if not, or if none were published",
     )
+    parser.add_argument("--status", action="store_true", help="say what the store holds, and stop")
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local",
+        help="processes on this machine, or a Ray cluster (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--jobs", type=positive_int, default=os.cpu_count() or 1,
+        help="processes or Ray actors, each with a teacher and one thread (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ray-address", metavar="ADDRESS",
+        help="a running cluster: auto, or HOST:PORT (default: a local one for this run)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--retry-quarantined", action="store_true",
+        help="try again what could not be labelled in earlier runs",
+    )  # fmt: skip
     add_teacher_arguments(parser)
 
 
@@ -36,26 +65,64 @@ def run(args: argparse.Namespace) -> int:
     """Label; 0 also when some files were unreadable, since they are listed."""
     if args.check_teacher:
         return _check_teacher(args)
+    if args.status:
+        return _status(args)
+    _check(args)
+    from edge_ser.audio.corpus import read_corpus
+    from edge_ser.labelling.answer import use_one_thread
+    from edge_ser.labelling.label import label
+    from edge_ser.labelling.quarantine import Quarantine
+    from edge_ser.labelling.store import LabelStore
+
+    clips = [clip for folder in args.audio for clip in read_corpus(folder)]
+    if args.retry_quarantined:
+        print(f"{Quarantine(args.store).release()} quarantined files are tried again")
+    use_one_thread()
+    teacher = chosen_teacher(args).load()
+    result = label(clips, teacher, LabelStore(args.store), _engine(args))
+    print(
+        f"{result.labelled} clips labelled by {teacher.id} ({teacher.licence}), "
+        f"{result.known} known already, {len(result.quarantined)} in quarantine -> {args.store}"
+    )
+    for entry in result.quarantined[:_SHOWN]:
+        print(f"  skipped {entry.path}: {entry.reason}")
+    if result.quarantined:
+        print(f"  all of them: {args.store / 'quarantine'}; again: --retry-quarantined")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
     if not args.audio or args.store is None:
         raise InputError(
             "name the folders of audio to label, and the --store for the labels",
             "edge-ser label recordings/ --store labels/",
         )
-    from edge_ser.audio.corpus import read_corpus
-    from edge_ser.distillation.label_store import LabelStore
-    from edge_ser.distillation.labelling import label
+    if args.ray_address and args.engine != "ray":
+        raise InputError("--ray-address is of a Ray cluster", "add --engine ray")
 
-    clips = [clip for folder in args.audio for clip in read_corpus(folder)]
-    teacher = chosen_teacher(args).load()
-    result = label(clips, teacher, LabelStore(args.store))
-    print(
-        f"{result.labelled} clips labelled by {teacher.id} ({teacher.licence}), "
-        f"{result.known} known already, {len(result.unreadable)} unreadable -> {args.store}"
-    )
-    for path, reason in result.unreadable[:10]:
-        print(f"  skipped {path}: {reason}")
-    if result.unreadable:
-        print(f"  all of them: {args.store / 'unreadable.csv'}")
+
+def _engine(args: argparse.Namespace) -> Engine | None:
+    """None for this process: one job needs no other."""
+    load = chosen_teacher(args).load
+    if args.engine == "ray":
+        from edge_ser.labelling.ray_engine import RayEngine
+
+        return RayEngine(load, args.jobs, args.ray_address)
+    if args.jobs == 1:
+        return None
+    from edge_ser.labelling.local_engine import LocalEngine
+
+    return LocalEngine(load, args.jobs)
+
+
+def _status(args: argparse.Namespace) -> int:
+    if args.store is None or args.audio:
+        raise InputError(
+            "--status reads a store and labels nothing", "edge-ser label --status --store labels/"
+        )
+    from edge_ser.labelling.status import lines
+
+    print("\n".join(lines(args.store)))
     return 0
 
 

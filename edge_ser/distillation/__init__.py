@@ -1,1 +1,1 @@
-"""Labelling audio with a teacher and training students on those labels."""
+"""Training students on the answers of a teacher."""

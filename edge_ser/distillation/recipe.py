@@ -23,9 +23,9 @@ from edge_ser.audio.files import AUDIO_SUFFIXES
 from edge_ser.audio.readable import only_readable
 from edge_ser.checkpoint import check_weights_name, read_card, save_weights
 from edge_ser.distillation.distill import Lesson, agreement, distill, initial_student
-from edge_ser.distillation.label_store import LabelStore, TeacherIdentity
 from edge_ser.distillation.teaching import Heard, answers, stored_answers
 from edge_ser.errors import InputError
+from edge_ser.labelling.store import LabelStore, TeacherIdentity
 from edge_ser.students.catalogue import find_student
 from edge_ser.students.cost import multiply_accumulates, parameter_count
 from edge_ser.students.student import Student

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from edge_ser.audio.bank import Bank
 from edge_ser.audio.corpus import Clip
 from edge_ser.checkpoint import sha256_of
-from edge_ser.distillation.label_store import LabelStore
+from edge_ser.labelling.store import LabelStore
 from edge_ser.teachers import Teacher
 from edge_ser.work_folder import bind
 

@@ -1,12 +1,13 @@
 """What a teacher said about which audio: a folder of Parquet parts, append-only, resumable.
 
 Rows are keyed by the SHA-256 of the file's bytes, so that renamed or copied audio is not
-labelled twice. Parts appear whole or not at all; a killed run loses at most one part's work.
+labelled twice. Parts are bounded, appear whole or not at all, and are never changed; a killed
+run loses at most one part's work. Runs that label the same audio at the same time each write
+their own parts: readers take the first row of a (audio, teacher) pair, in the order of the parts.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -65,11 +66,20 @@ class LabelStore:
         self.folder = folder
 
     def rows(self) -> Iterator[LabelRow]:
-        """All rows, in the order they were written.
+        """All rows in the order of the parts, one for each audio and teacher.
 
         Raises:
             InputError: no such store, or a part that is damaged or lacks columns.
         """
+        seen: set[tuple[str, str]] = set()
+        for row in self._stored_rows():
+            key = (row.audio_sha256, row.teacher_sha256)
+            if key not in seen:
+                seen.add(key)
+                yield row
+
+    def _stored_rows(self) -> Iterator[LabelRow]:
+        """All rows, those that two runs wrote at the same time twice."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -84,7 +94,11 @@ class LabelStore:
             try:
                 table = pq.read_table(part, columns=names)
             except (pa.ArrowException, OSError, KeyError) as error:
-                raise InputError(f"{part} cannot be read: {error}") from error
+                raise InputError(
+                    f"{part} cannot be read: {error}",
+                    "move this part out of the store and label again: what it held is labelled "
+                    "anew, all other parts stay",
+                ) from error
             for row in table.to_pylist():
                 yield LabelRow(**row)
 
@@ -119,16 +133,6 @@ class LabelStore:
                 number += 1
             else:
                 return
-
-    def write_unreadable(self, failures: Sequence[tuple[str, str]]) -> None:
-        """`unreadable.csv`: path and reason of the files that were skipped in the last run."""
-        target = self.folder / "unreadable.csv"
-        if not failures:
-            target.unlink(missing_ok=True)
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with target.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("path", "reason"), *failures])
 
     def teacher(self) -> TeacherIdentity:
         """The one teacher whose labels these are.
