@@ -14,7 +14,7 @@ from edge_ser.bundle import Bundle, open_bundle
 from edge_ser.bundle.golden import write_clip
 from edge_ser.checkpoint import sha256_of
 from edge_ser.cli import main
-from edge_ser.distillation.label_store import LabelRow, LabelStore
+from edge_ser.labelling.store import LabelRow, LabelStore
 from edge_ser.drift import chain as chain_module
 from edge_ser.drift import clips as clip_sets
 from edge_ser.drift.chain import FLOAT_ARTEFACT, build_chain, label_step

@@ -21,7 +21,7 @@ from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.runtime import available_engines, load_engine
 
 if TYPE_CHECKING:
-    from edge_ser.distillation.label_store import TeacherIdentity
+    from edge_ser.labelling.store import TeacherIdentity
 
 TEACHER = "teacher"
 FLOAT_TORCH = "float torch"

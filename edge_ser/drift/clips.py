@@ -22,7 +22,7 @@ from edge_ser.drift.measure import DriftClip
 from edge_ser.errors import EnvironmentMissing, InputError
 
 if TYPE_CHECKING:
-    from edge_ser.distillation.label_store import TeacherIdentity
+    from edge_ser.labelling.store import TeacherIdentity
 
 T = TypeVar("T")
 
@@ -156,7 +156,7 @@ def teacher_labels(
         raise EnvironmentMissing(
             "reading a label store needs pyarrow", "pip install 'edge-ser[train]'"
         ) from error
-    from edge_ser.distillation.label_store import LabelStore
+    from edge_ser.labelling.store import LabelStore
 
     labels = LabelStore(store)
     values = labels.adv_of([sha256_of(clip.path) for clip in files])

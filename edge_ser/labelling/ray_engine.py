@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,7 +14,8 @@ from edge_ser.labelling.answer import LoadTeacher, Outcome, Task, answer, use_on
 from edge_ser.labelling.store import LabelRow
 
 _OBJECT_STORE_BYTES = 100_000_000
-_TASKS_PER_BATCH = 8
+_TASKS_PER_BATCH = 4
+_SECONDS_TO_CONNECT = 10.0
 
 
 @dataclass(frozen=True)
@@ -128,17 +130,29 @@ def _connect(ray: Any, address: str | None, jobs: int) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     try:
         if address:
+            _check_reachable(address)
             ray.init(address=address, **quiet)
         else:
             ray.init(
-                num_cpus=max(jobs, 2),
+                num_cpus=jobs + 1,  # one for Ray Data's own tasks
                 include_dashboard=False,
                 _node_ip_address="127.0.0.1",
                 object_store_memory=_OBJECT_STORE_BYTES,
                 **quiet,
             )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise EnvironmentMissing(
             f"Ray cannot be started or reached: {error}",
             "without --ray-address a local one is started; `ray status` shows a running one",
         ) from error
+
+
+def _check_reachable(address: str) -> None:
+    """Ask first: Ray itself would try for minutes.
+
+    Raises:
+        OSError: nobody listens there.
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), _SECONDS_TO_CONNECT).close()
