@@ -23,7 +23,7 @@ from calibration.observe import Range, merge, observe_each
 from calibration.select import covering_radius, mean_distance, random_choice, standardised
 from edge_ser.errors import InputError
 from edge_ser.metrics import ccc
-from edge_ser.students.wav2small import Wav2Small
+from edge_ser.students.student import Student
 from firmware_export import onnx_float, onnx_int8
 
 COUNTS = (4, 16, 64)
@@ -71,7 +71,7 @@ class Plan:
 
 
 def compare(
-    student: Wav2Small, candidates: Sequence[Candidate], seed: int = 0, progress: bool = False
+    student: Student, candidates: Sequence[Candidate], seed: int = 0, progress: bool = False
 ) -> list[Row]:
     """Measure every size, chosen once and at random `RANDOM_SEEDS` times, and other headrooms.
 
@@ -167,7 +167,7 @@ def _mean_and_worst(
 
 
 def _int8_values(
-    student: Wav2Small,
+    student: Student,
     ranges: dict[str, Range],
     reference: Path,
     out: Path,

@@ -37,7 +37,9 @@ PATHS = {
 @pytest.fixture(scope="module")
 def student() -> Wav2Small:
     torch.manual_seed(0)
-    return build_student("wav2small").eval()
+    student = build_student("wav2small").eval()
+    assert isinstance(student, Wav2Small)
+    return student
 
 
 @pytest.fixture(scope="module")

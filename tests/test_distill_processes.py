@@ -25,9 +25,9 @@ from two_processes import run
 from edge_ser.audio.corpus import read_corpus
 from edge_ser.checkpoint import read_card
 from edge_ser.cli import main
-from edge_ser.labelling.store import LabelStore
-from edge_ser.labelling.label import label
 from edge_ser.errors import EdgeSerError, InputError
+from edge_ser.labelling.label import label
+from edge_ser.labelling.store import LabelStore
 from edge_ser.training.batch_norm import SharedBatchNorm2d
 from edge_ser.training.processes import (
     check_shares,

@@ -14,13 +14,13 @@ from edge_ser.bundle import Bundle, open_bundle
 from edge_ser.bundle.golden import write_clip
 from edge_ser.checkpoint import sha256_of
 from edge_ser.cli import main
-from edge_ser.labelling.store import LabelRow, LabelStore
 from edge_ser.drift import chain as chain_module
 from edge_ser.drift import clips as clip_sets
 from edge_ser.drift.chain import FLOAT_ARTEFACT, build_chain, label_step
 from edge_ser.drift.layers import layer_costs, sqnr_db
 from edge_ser.drift.measure import measure
 from edge_ser.errors import EnvironmentMissing, InputError
+from edge_ser.labelling.store import LabelRow, LabelStore
 from edge_ser.runtime import EngineStatus
 
 pytest.importorskip("onnxruntime")

@@ -21,6 +21,7 @@ from edge_ser.checkpoint import load_student
 from edge_ser.errors import InputError
 from edge_ser.frontend.spec import FrontEndSpec
 from edge_ser.students.catalogue import build_student
+from edge_ser.students.student import Student
 from edge_ser.students.wav2small import Wav2Small
 from firmware_export import onnx_backbone, onnx_float, onnx_int8
 from firmware_export.probes import probe_clips
@@ -41,7 +42,7 @@ class Exported:
     backbone_file: Path
 
 
-def cache_of(student: Wav2Small) -> CalibrationCache:
+def cache_of(student: Student) -> CalibrationCache:
     """Ranges over the probe clips, for tests only."""
     frontend = student.config.frontend.sha256()
     return CalibrationCache(observe(student, probe_clips().values()), "", frontend, (), "test", 0)
@@ -51,6 +52,7 @@ def cache_of(student: Wav2Small) -> CalibrationCache:
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """Each student with its float and int8 file."""
     student, _ = load_student(request.getfixturevalue(request.param))
+    assert isinstance(student, Wav2Small)
     folder, cache = tmp_path_factory.mktemp("onnx"), cache_of(student)
     full, quantised, cut = (folder / f"{name}.onnx" for name in ("float", "int8", "backbone"))
     onnx_float.convert(student, full, METADATA)

@@ -134,8 +134,9 @@ def test_metadata(metadata: email.message.Message) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
     devices = {"rpi", "rpi-legacy", "onnx", "c", "audio", "vad", "outputs", "srtp"}
-    workstation = {"train", "export", "cross", "devices", "tflm", "ethos-u", "peers", "dev", "all"}
-    extras = devices | workstation
+    research = {"train", "teachers", "ray", "data", "robustness"}
+    workstation = {"export", "cross", "devices", "tflm", "ethos-u", "peers", "dev", "all"}
+    extras = devices | research | workstation
     assert set(metadata.get_all("Provides-Extra") or []) == extras
 
 

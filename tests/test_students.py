@@ -34,11 +34,13 @@ def student(request: pytest.FixtureRequest) -> Wav2Small:
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean = torch.randn(module.num_features) * 0.1
             module.running_var = torch.rand(module.num_features) + 0.5
+    assert isinstance(network, Wav2Small)
     return network.eval()
 
 
 def test_wav2small_has_the_papers_parameters() -> None:
     student = build_student("wav2small")
+    assert isinstance(student, Wav2Small)
     frontend = parameter_count(student.frontend)
     convolutions = parameter_count(student.backbone.trunk)
     projections = parameter_count(student.backbone.projections)

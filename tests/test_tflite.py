@@ -21,7 +21,7 @@ from edge_ser.checkpoint import load_student
 from edge_ser.errors import EnvironmentMissing, InputError
 from edge_ser.frontend.numpy_frontend import log_mel
 from edge_ser.students.catalogue import build_student
-from edge_ser.students.wav2small import Wav2Small
+from edge_ser.students.student import Student
 
 pytest.importorskip("litert_torch", reason="TFLite export needs the 'export' extra")
 pytest.importorskip("ai_edge_quantizer", reason="TFLite export needs the 'export' extra")
@@ -48,7 +48,7 @@ TFLITE_RUNTIME_2_14 = {
 class Converted:
     """One student, both of its files, and the ranges they were made with."""
 
-    student: Wav2Small
+    student: Student
     cache: CalibrationCache
     backbone: Path
     description: dict[str, Any]
@@ -64,12 +64,12 @@ def signals() -> list[NDArray[np.float32]]:
     return [*clips, 0.1 * noise, half]
 
 
-def calibrated(student: Wav2Small) -> CalibrationCache:
+def calibrated(student: Student) -> CalibrationCache:
     ranges = observe(student, signals())
     return CalibrationCache(ranges, "0" * 64, student.config.frontend.sha256(), (), "min-max", 0)
 
 
-def convert_both(student: Wav2Small, folder: Path) -> Converted:
+def convert_both(student: Student, folder: Path) -> Converted:
     cache = calibrated(student)
     backbone, text, hybrid = (folder / name for name in ("b.tflite", "b.json", "h.tflite"))
     tflite_backbone.convert(student, cache, backbone, text, METADATA)
@@ -130,7 +130,7 @@ def backbone_then_float_head(
         return converted.student.head(values, scores)[0].numpy()
 
 
-def torch_outputs(student: Wav2Small, clips: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+def torch_outputs(student: Student, clips: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     with torch.no_grad():
         return np.stack([student(torch.from_numpy(clip)[None])[0].numpy() for clip in clips])
 

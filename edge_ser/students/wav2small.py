@@ -147,6 +147,7 @@ class Wav2Small(Student):
     """Wav2Small; `config` says which of the two."""
 
     config: Wav2SmallConfig
+    backbone: Backbone
 
     def __init__(self, config: Wav2SmallConfig) -> None:
         shape = config.shape
