@@ -119,7 +119,7 @@ def test_ray_gives_the_same_rows_and_survives_a_killed_worker(
     result = label(clips, load(), ray_store, RayEngine(load, 2))
     assert killer.wait(timeout=60) == 0, "no worker was killed"
     assert result.labelled == 20
-    assert len(_pids(pids)) >= 3  # two workers, and the one in the dead one's place
+    assert len(_pids(pids)) >= 2  # the dead one, and who did its work
     assert _values(ray_store) == _values(plain)
     second = label(clips, load(), ray_store, RayEngine(load, 2))
     assert (second.labelled, second.known) == (0, 20)
