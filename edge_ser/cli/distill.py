@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_ser.cli.number import non_negative_int, positive_float, positive_int, share
+from edge_ser.cli.bank_arguments import add_bank_arguments
+from edge_ser.cli.number import positive_float, positive_int
 from edge_ser.cli.teacher_arguments import add_teacher_arguments, chosen_teacher
 
 EXAMPLES = """\
@@ -14,7 +15,8 @@ EXAMPLES = """\
   edge-ser distill --student wav2small --audio recordings/ --teacher my/teacher.safetensors \\
       --out my/wav2small.safetensors
   edge-ser distill --student wav2small --audio recordings/ --labels labels/ \\
-      --out my/wav2small.safetensors      # stored labels, the teacher is not run
+      --out my/wav2small.safetensors      # stored labels, the teacher is not run; labels of
+                                          # augmented audio are replayed (docs/LABELLING.md)
   torchrun --nproc-per-node 2 -m edge_ser distill --audio recordings/ --out my/student.safetensors
                                           # two processes (or GPUs) share each batch
 Killed runs continue where they stopped: give the same --work folder again.
@@ -27,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--student", default="wav2small", help="architecture (default: %(default)s)"
     )
     parser.add_argument("--audio", type=Path, nargs="+", required=True, help="folders of speech")
-    parser.add_argument("--noise", type=Path, help="folder of background noise to mix in")
     parser.add_argument("--out", type=Path, required=True, help="student's .safetensors to write")
     teaching = parser.add_mutually_exclusive_group()
     add_teacher_arguments(parser, teaching, precision_option="--teacher-precision")
@@ -52,24 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=30_000,
         help="augmented clips in the bank (default: %(default)s)",
     )
-    parser.add_argument(
-        "--seconds",
-        type=positive_float,
-        default=1.6,
-        help="of each augmented clip (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--mixed", type=share, default=0.3, help="share of mixed-up clips (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--channel", type=share, default=0.0,
-        help="share of clips through a strong equaliser or telephone (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--hear", choices=("degraded", "clean"), default="degraded",
-        help="what the teacher answers on: the augmented clip, or the same clip before room, "
-        "microphone and noise, which makes the student robust (default: %(default)s)",
-    )  # fmt: skip
+    add_bank_arguments(parser)
     parser.add_argument("--steps", type=positive_int, default=2_000, help="(default: %(default)s)")
     parser.add_argument(
         "--batch", type=positive_int, default=32, help="clips per step (default: %(default)s)"
@@ -77,7 +61,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--learning-rate", type=positive_float, default=4e-3, help="peak (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=non_negative_int, default=0, help="of everything random")
     parser.add_argument(
         "--jobs", type=positive_int, default=2, help="processes that augment (default: %(default)s)"
     )

@@ -7,12 +7,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_ser.cli.bank_arguments import add_bank_arguments, chosen_bank
 from edge_ser.cli.number import positive_int
 from edge_ser.cli.teacher_arguments import add_teacher_arguments, chosen_teacher
 from edge_ser.errors import InputError
 
 if TYPE_CHECKING:
     from edge_ser.labelling.answer import Engine
+    from edge_ser.labelling.label import LabellingResult
+    from edge_ser.teachers import Teacher
 
 _SHOWN = 10
 
@@ -25,6 +28,8 @@ EXAMPLES = """\
       --device cuda --precision bfloat16 --store labels/
   edge-ser label recordings/ --store labels/ --jobs 8                    # eight processes
   edge-ser label /net/recordings --store labels/ --engine ray --ray-address auto --jobs 32
+  edge-ser label recordings/ --augment 30000 --noise noise/ --store labels/ --teacher ensemble
+                                                         # then: edge-ser distill --labels labels/
   edge-ser label --status --store labels/                # rows, hours, teachers, quarantine
   edge-ser label --check-teacher --teacher wav2vec2-msp-dim/    # exit code 0: the paper's weights
 A killed run continues where it stopped; a second run labels only what is new; what cannot be
@@ -58,6 +63,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--retry-quarantined", action="store_true",
         help="try again what could not be labelled in earlier runs",
     )  # fmt: skip
+    parser.add_argument(
+        "--augment", type=positive_int, metavar="ITEMS",
+        help="label so many augmented clips of the audio instead of its files: `distill --labels` "
+        "makes exactly these again, and learns the teacher's answers to what the student hears",
+    )  # fmt: skip
+    parser.add_argument(
+        "--work", type=Path, default=Path("work/label"),
+        help="where augmented audio is made; needed for labelling only (default: %(default)s)",
+    )  # fmt: skip
+    add_bank_arguments(parser)
     add_teacher_arguments(parser)
 
 
@@ -68,18 +83,14 @@ def run(args: argparse.Namespace) -> int:
     if args.status:
         return _status(args)
     _check(args)
-    from edge_ser.audio.corpus import read_corpus
     from edge_ser.labelling.answer import use_one_thread
-    from edge_ser.labelling.label import label
     from edge_ser.labelling.quarantine import Quarantine
-    from edge_ser.labelling.store import LabelStore
 
-    clips = [clip for folder in args.audio for clip in read_corpus(folder)]
     if args.retry_quarantined:
         print(f"{Quarantine(args.store).release()} quarantined files are tried again")
     use_one_thread()
     teacher = chosen_teacher(args).load()
-    result = label(clips, teacher, LabelStore(args.store), _engine(args))
+    result = _label_bank(args, teacher) if args.augment else _label_files(args, teacher)
     print(
         f"{result.labelled} clips labelled by {teacher.id} ({teacher.licence}), "
         f"{result.known} known already, {len(result.quarantined)} in quarantine -> {args.store}"
@@ -91,12 +102,38 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _label_files(args: argparse.Namespace, teacher: Teacher) -> LabellingResult:
+    from edge_ser.audio.corpus import read_corpus
+    from edge_ser.labelling.label import label
+    from edge_ser.labelling.store import LabelStore
+
+    clips = [clip for folder in args.audio for clip in read_corpus(folder)]
+    return label(clips, teacher, LabelStore(args.store), _engine(args))
+
+
+def _label_bank(args: argparse.Namespace, teacher: Teacher) -> LabellingResult:
+    from edge_ser.audio.bank_recipe import BankRecipe
+    from edge_ser.audio.corpus import check_distinct
+    from edge_ser.labelling.augmented import Augmentation, label_bank
+
+    check_distinct(args.audio)
+    spec = chosen_bank(args, args.augment)
+    folder = args.work / f"bank-seed{spec.seed}"
+    recipe = BankRecipe(tuple(args.audio), args.noise, folder, spec, args.jobs)
+    clips, noises = recipe.sources()
+    bank = recipe.build(clips, noises)
+    augmentation = Augmentation(spec, spec.with_clean, len(clips), len(noises))
+    return label_bank(bank, augmentation, teacher, args.store, _engine(args))
+
+
 def _check(args: argparse.Namespace) -> None:
     if not args.audio or args.store is None:
         raise InputError(
             "name the folders of audio to label, and the --store for the labels",
             "edge-ser label recordings/ --store labels/",
         )
+    if args.noise and not args.augment:
+        raise InputError("--noise is mixed into augmented audio only", "add --augment ITEMS")
     if args.ray_address and args.engine != "ray":
         raise InputError("--ray-address is of a Ray cluster", "add --engine ray")
 

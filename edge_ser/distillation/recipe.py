@@ -6,9 +6,8 @@ import hashlib
 import itertools
 import shlex
 import shutil
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +16,20 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge_ser.audio.attribution import attributions
-from edge_ser.audio.bank import Bank, BankSpec, is_bank_of, open_or_build
-from edge_ser.audio.corpus import Clip, check_distinct, corpus_name, licence_of, read_corpus
-from edge_ser.audio.files import AUDIO_SUFFIXES
-from edge_ser.audio.readable import only_readable
+from edge_ser.audio.bank import Bank
+from edge_ser.audio.bank_recipe import BankRecipe, student_bank
+from edge_ser.audio.corpus import Clip, check_distinct, corpus_name, licence_of
 from edge_ser.checkpoint import check_weights_name, read_card, save_weights
 from edge_ser.distillation.distill import Lesson, agreement, distill, initial_student
 from edge_ser.distillation.teaching import Heard, answers, stored_answers
 from edge_ser.errors import InputError
+from edge_ser.labelling.augmented import (
+    Augmentation,
+    augmentation_of,
+    augmented_store,
+    check_sources,
+    replayed_answers,
+)
 from edge_ser.labelling.store import LabelStore, TeacherIdentity
 from edge_ser.students.catalogue import find_student
 from edge_ser.students.cost import multiply_accumulates, parameter_count
@@ -38,9 +43,6 @@ from edge_ser.work_folder import bind
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-_SHORTEST = 0.8
-"""Seconds of the shortest crop."""
 
 _WATCHED_ITEMS = 300
 _WATCHED_SHARE = 10
@@ -71,6 +73,18 @@ class DistillRecipe:
     hear: Heard = "degraded"
     precision: Precision = "bf16-mixed"
     compiled: bool = False
+    replay: Augmentation | None = None
+
+    @property
+    def bank(self) -> BankRecipe:
+        """Of the audio that the student hears."""
+        if self.replay:
+            folder = self.work / f"bank-replayed-seed{self.replay.spec.seed}"
+            return BankRecipe(self.audio, self.noise, folder, self.replay.spec, self.jobs)
+        clean = self.hear == "clean"
+        spec = student_bank(self.items, self.seconds, self.mixed, self.seed, self.channel, clean)
+        folder = self.work / f"bank-seed{self.seed}"
+        return BankRecipe(self.audio, self.noise, folder, spec, self.jobs)
 
 
 def run_recipe(
@@ -95,6 +109,8 @@ def run_recipe(
         InputError: a corpus cannot be used, or nothing is left to train on.
     """
     fabric = fabric or start_processes(precision=recipe.precision)
+    if teacher is None:
+        recipe = replace(recipe, replay=augmentation_of(_store(recipe)))
     check_shares(fabric, recipe.batch)
     if recipe.compiled and fabric.device.type == "cpu":
         raise InputError("--compile is for GPUs only", "leave it out to train on the CPU")
@@ -103,11 +119,12 @@ def run_recipe(
     check_distinct(recipe.audio)
     _check_start(recipe)
     with fabric.rank_zero_first():  # it makes bank and answers, which the others then find
-        clips, noises = _sources(recipe, quiet=not fabric.is_global_zero)
+        clips, noises = recipe.bank.sources(quiet=not fabric.is_global_zero)
         training, watched = split(clips, recipe.held_out)
-        spec, weights = _bank_spec(recipe), _weights(clips)
-        bank = open_or_build(_bank_folder(recipe), spec, clips, weights, noises, recipe.jobs)
-        identity = identity_of(teacher) if teacher else LabelStore(_store(recipe)).teacher()
+        if recipe.replay:
+            check_sources(recipe.replay, clips, noises)
+        bank = recipe.bank.build(clips, noises)
+        identity = identity_of(teacher) if teacher else _labels(recipe).teacher()
         lesson = _lesson(recipe, bank, clips, training, watched, teacher)
         folder = recipe.work / _run_name(recipe)
         bind(folder, "run.json", _run_settings(recipe, identity))
@@ -122,18 +139,6 @@ def run_recipe(
         shutil.copy(folder / "curve.csv", out.with_suffix(".curve.csv"))
     fabric.barrier()
     return metrics
-
-
-def _bank_spec(recipe: DistillRecipe) -> BankSpec:
-    return BankSpec(
-        items=recipe.items,
-        seconds=recipe.seconds,
-        shortest=min(_SHORTEST, recipe.seconds),
-        mixed=recipe.mixed,
-        seed=recipe.seed,
-        channel=recipe.channel,
-        with_clean=recipe.hear == "clean",
-    )
 
 
 def _check_start(recipe: DistillRecipe) -> None:
@@ -185,38 +190,6 @@ def identity_of(teacher: Teacher) -> TeacherIdentity:
     return TeacherIdentity(teacher.id, teacher.licence, teacher.weights_sha256)
 
 
-def _sources(recipe: DistillRecipe, quiet: bool) -> tuple[list[Clip], list[Clip]]:
-    """Speech and noise that can be read; `quiet` tells of no bad file.
-
-    Files are decoded to find that out, unless a bank of exactly these files exists already.
-
-    Raises:
-        InputError: a corpus cannot be used, or no speech is left.
-    """
-    clips = [clip for folder in recipe.audio for clip in read_corpus(folder)]
-    noises = read_corpus(recipe.noise) if recipe.noise else []
-    if is_bank_of(_bank_folder(recipe), clips, noises):
-        return clips, noises
-    clips = only_readable(clips, quiet)
-    noises = only_readable(noises, quiet) if noises else []
-    if not clips:
-        raise InputError(
-            f"none of the files in {', '.join(map(str, recipe.audio))} can be read",
-            f"supported files: {', '.join(AUDIO_SUFFIXES)}",
-        )
-    return clips, noises
-
-
-def _weights(clips: Sequence[Clip]) -> NDArray[np.float64]:
-    """Each corpus gets the same total weight, whatever its size."""
-    sizes = Counter(clip.corpus for clip in clips)
-    return np.array([1 / sizes[clip.corpus] for clip in clips])
-
-
-def _bank_folder(recipe: DistillRecipe) -> Path:
-    return recipe.work / f"bank-seed{recipe.seed}"
-
-
 def _lesson(
     recipe: DistillRecipe,
     bank: Bank,
@@ -227,7 +200,7 @@ def _lesson(
 ) -> Lesson:
     learned, kept_out = bank.made_only_of(training), bank.made_only_of(watched)
     if teacher is None:
-        taught = stored_answers(bank, clips, LabelStore(_store(recipe)))
+        taught = _stored(recipe, bank, clips)
         learned, kept_out = (rows[~np.isnan(taught[rows, 0])] for rows in (learned, kept_out))
     else:
         kept_out = kept_out[:_WATCHED_ITEMS]
@@ -241,6 +214,19 @@ def _lesson(
             "with --labels, label the same audio first",
         )
     return Lesson(bank, taught, learned, kept_out[:_WATCHED_ITEMS])
+
+
+def _labels(recipe: DistillRecipe) -> LabelStore:
+    """The stored labels: of the augmented audio, where the store has such."""
+    store = _store(recipe)
+    return augmented_store(store) if recipe.replay else LabelStore(store)
+
+
+def _stored(recipe: DistillRecipe, bank: Bank, clips: Sequence[Clip]) -> NDArray[np.float32]:
+    """(items, 3): the label of exactly each item, or what its clips' labels make of it."""
+    if recipe.replay:
+        return replayed_answers(bank, _store(recipe), recipe.replay.clean)
+    return stored_answers(bank, clips, LabelStore(_store(recipe)))
 
 
 def split(
@@ -339,6 +325,12 @@ def _card(
     }
 
 
+def _bank_words(recipe: DistillRecipe) -> list[object]:
+    words: list[object] = ["--channel", recipe.channel] if recipe.channel else []
+    words += ["--hear", recipe.hear] if recipe.hear != "degraded" else []
+    return [*words, "--items", recipe.items, "--seconds", recipe.seconds, "--mixed", recipe.mixed]
+
+
 def _command(recipe: DistillRecipe, processes: int) -> str:
     """How to train the same student again; folders and files by name, as paths are private."""
     words: list[object] = ["edge-ser"]
@@ -353,9 +345,7 @@ def _command(recipe: DistillRecipe, processes: int) -> str:
         else ["--teacher", public_name(recipe.teacher)]
     )
     words += ["--held-out", *recipe.held_out] if recipe.held_out else []
-    words += ["--channel", recipe.channel] if recipe.channel else []
-    words += ["--hear", recipe.hear] if recipe.hear != "degraded" else []
-    words += ["--items", recipe.items, "--seconds", recipe.seconds, "--mixed", recipe.mixed]
+    words += [] if recipe.replay else _bank_words(recipe)
     words += ["--steps", recipe.steps, "--batch", recipe.batch]
     words += ["--learning-rate", recipe.learning_rate, "--seed", recipe.seed]
     words += ["--precision", recipe.precision]

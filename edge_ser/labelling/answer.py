@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_ser import SAMPLE_RATE
+from edge_ser.audio.bank import Bank, open_bank
 from edge_ser.audio.files import read_audio
 from edge_ser.errors import InputError
 from edge_ser.labelling.store import LabelRow
@@ -23,10 +28,37 @@ LoadTeacher = Callable[[], Teacher]
 
 @dataclass(frozen=True)
 class Task:
-    """A file to label: where it lies, and the SHA-256 of its bytes."""
+    """Audio to label: a file, or an item of an augmented bank.
+
+    Attributes:
+        path: of the file; of an item, its number, for people.
+        audio_sha256: of the file's bytes; of an item, of the samples that the teacher hears.
+        bank: folder of the bank; "" for a file.
+        item: number in the bank; -1 for a file.
+        clean: whether the teacher hears the item as it was before it was degraded.
+    """
 
     path: str
     audio_sha256: str
+    bank: str = ""
+    item: int = -1
+    clean: bool = False
+
+    def read(self) -> NDArray[np.float32]:
+        """(samples,) at 16 kHz.
+
+        Raises:
+            InputError, OSError: the file cannot be read.
+        """
+        if not self.bank:
+            return read_audio(Path(self.path))
+        bank, items = _bank(self.bank), np.array([self.item])
+        return (bank.clean_batch(items) if self.clean else bank.batch(items))[0]
+
+
+@lru_cache(1)
+def _bank(folder: str) -> Bank:
+    return open_bank(Path(folder))
 
 
 @dataclass(frozen=True)
@@ -50,9 +82,9 @@ class Engine(Protocol):
 
 
 def answer(task: Task, teacher: Teacher) -> Outcome:
-    """One file's labels."""
+    """The labels of one file or item."""
     try:
-        audio = read_audio(Path(task.path))
+        audio = task.read()
         arousal, dominance, valence = (float(value) for value in teacher.predict(audio))
     except (InputError, OSError) as error:
         return Outcome(task, reason=str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tqdm import tqdm
 
@@ -49,18 +49,26 @@ def label(
     Raises:
         GateFailed: a worker died; what was labelled before is kept.
     """
-    quarantine = Quarantine(store.folder)
     tasks, unreadable = _tasks(clips)
     for entry in unreadable:
-        quarantine.add(entry)
+        Quarantine(store.folder).add(entry)
+    result = label_tasks(tasks, teacher, store, engine)
+    return replace(result, quarantined=[*unreadable, *result.quarantined])
+
+
+def label_tasks(
+    tasks: Sequence[Task], teacher: Teacher, store: LabelStore, engine: Engine | None = None
+) -> LabellingResult:
+    """`label` for audio whose hash is known."""
+    quarantine = Quarantine(store.folder)
     done, barred = store.labelled(teacher.weights_sha256), quarantine.hashes()
-    open_tasks = {
+    fresh = {
         task.audio_sha256: task
         for task in tasks
         if task.audio_sha256 not in done and task.audio_sha256 not in barred
     }
-    labelled = _run(list(open_tasks.values()), teacher, store, quarantine, engine)
-    hashes = {task.audio_sha256 for task in tasks} | {entry.audio_sha256 for entry in unreadable}
+    labelled = _run(list(fresh.values()), teacher, store, quarantine, engine)
+    hashes = {task.audio_sha256 for task in tasks}
     bad = [entry for entry in quarantine.entries() if entry.audio_sha256 in hashes]
     named = {entry.audio_sha256 for entry in bad}
     good = sum(task.audio_sha256 not in named for task in tasks)

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from edge_ser.errors import EnvironmentMissing
@@ -79,13 +79,12 @@ class _Worker:
         self._teacher = load()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
-        tasks = [
-            Task(str(path), str(digest))
-            for path, digest in zip(batch["path"], batch["audio_sha256"], strict=True)
-        ]
+        rows = zip(*(batch[name].tolist() for name in _TASK), strict=True)
+        tasks = [Task(**dict(zip(_TASK, row, strict=True))) for row in rows]
         return _columns([answer(task, self._teacher) for task in tasks])
 
 
+_TASK = tuple(field.name for field in fields(Task))
 _VALUES = ("duration", "arousal", "dominance", "valence")
 _WORDS = ("teacher_id", "teacher_sha256", "teacher_licence")
 
@@ -94,17 +93,16 @@ def _columns(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
     """Outcomes as a table of plain values; NaN and "" where there is no row."""
     rows = [outcome.row for outcome in outcomes]
     table: dict[str, list[Any]] = {
-        "path": [outcome.task.path for outcome in outcomes],
-        "audio_sha256": [outcome.task.audio_sha256 for outcome in outcomes],
-        "reason": [outcome.reason for outcome in outcomes],
+        name: [getattr(outcome.task, name) for outcome in outcomes] for name in _TASK
     }
+    table["reason"] = [outcome.reason for outcome in outcomes]
     table |= {name: [getattr(row, name, float("nan")) for row in rows] for name in _VALUES}
     return table | {name: [getattr(row, name, "") for row in rows] for name in _WORDS}
 
 
 def _outcome(row: dict[str, Any]) -> Outcome:
     """Inverse of `_columns`, for one row."""
-    task = Task(row["path"], row["audio_sha256"])
+    task = Task(**{name: row[name] for name in _TASK})
     if row["reason"]:
         return Outcome(task, reason=row["reason"])
     values: dict[str, Any] = {name: float(row[name]) for name in _VALUES}
