@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 
 from edge_ser.audio.corpus import read_corpus
 from edge_ser.cli import main
 from edge_ser.errors import EnvironmentMissing, GateFailed
+from edge_ser.labelling.answer import Outcome, Task
 from edge_ser.labelling.label import label
 from edge_ser.labelling.local_engine import LocalEngine
 from edge_ser.labelling.ray_engine import RayEngine
@@ -116,13 +120,34 @@ def test_ray_gives_the_same_rows_and_survives_a_killed_worker(
     (pids / str(os.getpid())).unlink()
     killer = _kill_first_of(pids)
     ray_store = LabelStore(tmp_path / "ray")
-    result = label(clips, load(), ray_store, RayEngine(load, 2))
+    heard_on: set[str] = set()
+    engine = RayEngine(load, 2)
+
+    def watched(tasks: Sequence[Task]) -> Iterator[Outcome]:
+        for outcome in engine(tasks):
+            heard_on.update(_listening("ray", "raylet", "gcs_server"))
+            yield outcome
+
+    result = label(clips, load(), ray_store, watched)
+    assert heard_on and all(ipaddress.ip_address(ip).is_loopback for ip in heard_on), heard_on
     assert killer.wait(timeout=60) == 0, "no worker was killed"
     assert result.labelled == 20
     assert len(_pids(pids)) >= 2  # the dead one, and who did its work
     assert _values(ray_store) == _values(plain)
     second = label(clips, load(), ray_store, RayEngine(load, 2))
     assert (second.labelled, second.known) == (0, 20)
+
+
+def _listening(*names: str) -> set[str]:
+    """Addresses that processes with such names listen on."""
+    found = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.name().startswith(names):
+                sockets = process.net_connections("tcp")
+                listening = [each for each in sockets if each.status == psutil.CONN_LISTEN]
+                found |= {each.laddr.ip.removeprefix("::ffff:") for each in listening}
+    return found
 
 
 def _kill_first_of(folder: Path) -> subprocess.Popen[bytes]:

@@ -41,7 +41,7 @@ class RayEngine:
         Raises:
             EnvironmentMissing: Ray is not installed, or the cluster cannot be reached.
         """
-        ray = _ray()
+        ray = _ray(local=self.address is None)
         owned = not ray.is_initialized()
         if owned:
             _connect(ray, self.address, self.jobs)
@@ -55,6 +55,7 @@ class RayEngine:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         # Blocks are cut here: `repartition` would need a processor that the actors hold.
         dataset = ray.data.from_items(
             [asdict(task) for task in tasks],
@@ -110,9 +111,13 @@ def _outcome(row: dict[str, Any]) -> Outcome:
     return Outcome(task, LabelRow(task.audio_sha256, task.path, **values, **words))
 
 
-def _ray() -> Any:
+def _ray(local: bool) -> Any:
     # Read at import: nothing about this machine is reported, nothing is printed.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if local:
+        # The node is 127.0.0.1 then and its servers listen there only; Ray would otherwise open
+        # ports without a password on all interfaces.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
@@ -134,7 +139,6 @@ def _connect(ray: Any, address: str | None, jobs: int) -> None:
             ray.init(
                 num_cpus=jobs + 1,  # one for Ray Data's own tasks
                 include_dashboard=False,
-                _node_ip_address="127.0.0.1",
                 object_store_memory=_OBJECT_STORE_BYTES,
                 **quiet,
             )
