@@ -153,3 +153,15 @@ def test_latency_of_two_students_in_one_run() -> None:
     timings = measure_students(["wav2small-17k", "mobilenetv3-s"], rounds=3)
     assert all(0 < timing.min_ms <= timing.p50_ms for timing in timings.values())
     assert {timing.runs for timing in timings.values()} == {3}
+
+
+def test_students_without_figures_are_counted(tmp_path: Path) -> None:
+    nothing = tmp_path / "results.json"
+    nothing.write_text('{"schema": 1, "rows": []}')
+    rows = {row.student: row for row in table.all_rows(list(STUDENTS), nothing)}
+    assert list(rows) == list(STUDENTS)
+    assert rows["wav2small"].to_teacher
+    assert rows["mobilenetv3-s"] == table.counted_row("mobilenetv3-s")
+    assert rows["mobilenetv3-s"].parameters == 2_216_419
+    assert not rows["mobilenetv3-s"].to_teacher
+    assert claim.verdict(list(rows.values())).startswith("Not tested")

@@ -35,7 +35,7 @@ class Row:
         student: name.
         parameters: with the front-end's.
         mmac_per_second: of audio, in a clip of 5 s.
-        teacher: its id and weights' SHA-256.
+        teacher: its id and weights' SHA-256; empty, like the next two, where it is untrained.
         command: that trained it.
         weights_sha256: of the checkpoint.
         to_teacher: dimension -> CCC on the evaluation's clips, {"value", "low", "high"}; empty
@@ -154,14 +154,37 @@ def read_results(path: Path = RESULTS) -> list[Row]:
 
 
 def all_rows(order: list[str], results: Path = RESULTS) -> list[Row]:
-    """Rows of shipped and recorded students, in an order of names.
+    """Rows of all students, shipped, recorded or only counted, in an order of names.
 
     What ships goes before what was recorded, as far as it says the same: the sizes of a student
     without a shipped bundle are taken from its record if that is of the same weights.
     """
     recorded = {row.student: row for row in read_results(results)}
-    rows = {name: _shipped_row(name, recorded.get(name)) for name in order}
-    return [row for row in rows.values() if row is not None]
+    return [_shipped_row(name, recorded.get(name)) or counted_row(name) for name in order]
+
+
+def counted_row(name: str) -> Row:
+    """A student that nobody has evaluated yet: what can be counted on the network itself."""
+    from edge_ser.students.catalogue import build_student
+    from edge_ser.students.cost import multiply_accumulates, parameter_count
+
+    student = build_student(name)
+    macs = multiply_accumulates(student, 5 * student.config.frontend.sample_rate)
+    return Row(
+        student=name,
+        parameters=parameter_count(student),
+        mmac_per_second=round(macs / 5e6, 2),
+        teacher={},
+        command="",
+        weights_sha256="",
+        to_teacher={},
+        auc={},
+        auc_teacher={},
+        clips=0,
+        int8_bytes={},
+        drift={},
+        drift_passed=None,
+    )
 
 
 def _shipped_row(name: str, recorded: Row | None) -> Row | None:
