@@ -108,6 +108,11 @@ PACKAGES = (
         file_pattern="sbin/sshd",
     ),
     SystemPackage("clang", "the C engine's fuzzing and sanitizers", programs=("clang",)),
+    SystemPackage(
+        "libclang-rt-dev",
+        "the C engine's fuzzing (clang's libraries for it)",
+        file_pattern="lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a",
+    ),
     SystemPackage("cppcheck", "the C engine's static analysis", programs=("cppcheck",)),
     SystemPackage("chromium", "the tests of the web pages", programs=("chromium",)),
     SystemPackage("mosquitto", "the MQTT tests (a broker)", file_pattern="sbin/mosquitto"),

@@ -80,7 +80,9 @@ def test_a_fuzzer_finds_nothing(
     exported_bundle: Path, tmp_path: Path, layout: str, defines: tuple[str, ...]
 ) -> None:
     files = written(exported_bundle, tmp_path, layout)
-    command = [program("clang", "clang libclang-rt-14-dev"), "-std=c99", "-O1", "-g", *defines]
+    if not any(Path("/usr").glob("lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a")):
+        pytest.skip("no fuzzing library of clang: sudo apt-get install libclang-rt-dev")
+    command = [program("clang", "clang"), "-std=c99", "-O1", "-g", *defines]
     command += [f"{SANITIZERS},fuzzer", "-fno-sanitize-recover=all", "-Iinclude", "-Isrc"]
     subprocess.run([*command, str(FUZZ), *files, "-o", "fuzz"], cwd=tmp_path, check=True)
     limits = ["-max_total_time=30", "-max_len=256", "-seed=1", "-timeout=60"]
