@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -48,14 +50,16 @@ def run(
     folder: Path, precision: str, steps: int, norm: str = "shared", compiled: bool = False
 ) -> dict[str, Tensor]:
     """The weights after some steps; the first process writes them to `folder`."""
-    distillation.agreement = lambda *_: {}  # a curve is of no use here, and knows float32 only
-    if norm == "own":
-        distillation.share_batch_norms = lambda model, gather: None
     fabric = start_processes(precision=precision)  # type: ignore[arg-type]  # Fabric knows more
     lesson, schedule = made_up_lesson(), Schedule(steps, batch=8)
-    student = distillation.distill(
-        "wav2small-17k", lesson, schedule, 0, folder, fabric=fabric, compiled=compiled
-    )
+    # A curve is of no use here, and knows float32 only.
+    replaced: dict[str, Any] = {"agreement": lambda *_: {}}
+    if norm == "own":
+        replaced["share_batch_norms"] = lambda model, gather: None
+    with mock.patch.multiple(distillation, **replaced):
+        student = distillation.distill(
+            "wav2small-17k", lesson, schedule, 0, folder, fabric=fabric, compiled=compiled
+        )
     weights = {name: value.contiguous() for name, value in student.state_dict().items()}
     if fabric.is_global_zero:
         save_file(weights, folder / "weights.safetensors")
