@@ -432,6 +432,7 @@ def test_reports_name_files_without_their_folders(
     ("options", "message"),
     [
         (["m", "--noise", "n"], "--noise is for robustness only"),
+        (["m", "--coughs", "n"], "--coughs is for robustness only"),
         (["m.onnx", "--on", "cortex-m4"], "a device runs a bundle"),
         (["m.onnx", "--engine", "c"], "--engine chooses the runtime of a bundle"),
         (["m", "--board", "cortex-m4"], "--board belongs to a device"),

@@ -15,6 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge_ser import SAMPLE_RATE
+from edge_ser.audio.corpus import read_corpus
 from edge_ser.drift.measure import DriftClip
 from edge_ser.errors import InputError
 from edge_ser.evaluation.controls import RandomModel
@@ -229,6 +230,33 @@ def test_a_folder_without_audio_is_refused(tmp_path: Path) -> None:
         Sources.from_folders(noise=tmp_path / "nowhere")
 
 
+def test_babble_is_of_nobody_who_is_evaluated(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    for name in ("anna1", "anna2", "bert1", "unknown"):
+        recording(corpus / f"{name}.wav", np.ones(100))
+    (corpus / "manifest.csv").write_text(
+        "path,speaker\nanna1.wav,anna\nanna2.wav,anna\nbert1.wav,bert\nunknown.wav,\n"
+    )
+    clips = {clip.path.stem: clip for clip in read_corpus(corpus)}
+
+    def talkers(*evaluated: str) -> list[str]:
+        chosen = [clips[name] for name in evaluated]
+        return [path.stem for path in Sources.from_folders(corpus, evaluated=chosen).speech]
+
+    assert talkers() == ["anna1", "anna2", "bert1", "unknown"]
+    assert talkers("anna1") == ["bert1", "unknown"]
+    assert talkers("unknown") == ["anna1", "anna2", "bert1"]
+    with pytest.raises(InputError, match="nobody but the people who are evaluated"):
+        talkers(*clips)
+
+
+def test_a_corpus_is_no_babble_for_itself_under_another_path(tmp_path: Path) -> None:
+    recording(tmp_path / "corpus" / "one.wav", np.ones(100))
+    (tmp_path / "link").symlink_to(tmp_path / "corpus")
+    with pytest.raises(InputError, match="nobody but"):
+        Sources.from_folders(tmp_path / "link", evaluated=read_corpus(tmp_path / "corpus"))
+
+
 def test_excerpts_begin_at_any_loud_sample_and_repeat(tmp_path: Path) -> None:
     ramp = np.concatenate([np.zeros(30), np.arange(1, 11) / 16, np.zeros(30)])
     file = recording(tmp_path / "ramp.wav", ramp)
@@ -274,7 +302,6 @@ def test_the_suite_loads_without_torch_and_without_the_augmentation_libraries() 
 def test_the_shipped_student_on_real_speech(shared_data: Path) -> None:
     pytest.importorskip("auglib")
     pytest.importorskip("pyroomacoustics")
-    from edge_ser.audio.corpus import read_corpus
     from edge_ser.audio.files import read_audio
     from edge_ser.evaluation.predictors import predictor_of
     from edge_ser.evaluation.robustness import perturbations

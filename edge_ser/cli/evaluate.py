@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edge_ser.evaluation.scoring import Fold
 
 _FILES = (".safetensors", ".onnx", ".tflite")
+_RECORDINGS = ("babble", "noise", "music", "coughs", "sneezes")
 
 EXAMPLES = """\
   edge-ser evaluate my/wav2small.safetensors --audio recordings/
@@ -84,6 +85,8 @@ def _add_clip_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--babble", type=Path, help="full suite: folder of other people's speech")
     group.add_argument("--music", type=Path, help="full suite: folder of music (default: made)")
+    group.add_argument("--coughs", type=Path, help="full suite: folder of coughs")
+    group.add_argument("--sneezes", type=Path, help="full suite: folder of sneezes")
 
 
 def _add_result_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,9 +116,10 @@ def run(args: argparse.Namespace) -> int:
     from edge_ser.evaluation.text import lines
 
     own_gates = read_gates(args.gates) if args.gates else None
-    folds, settings = _folds(args), _settings(args)
+    folds, clips = _folds(args), _clips(args)
+    settings = _settings(args, clips)
     with loader(args) as load:
-        evaluation = evaluate(folds, _clips(args), settings, load)
+        evaluation = evaluate(folds, clips, settings, load)
     report: dict[str, Any] = {"measured": _measured(args, evaluation), **evaluation.report}
     failures = _judged(args, own_gates, report)
     print("\n".join(lines(report)))
@@ -166,12 +170,12 @@ def _clips(args: argparse.Namespace) -> list[Clip]:
     return [clip for folder in args.audio for clip in read_corpus(folder)]
 
 
-def _settings(args: argparse.Namespace) -> Settings:
+def _settings(args: argparse.Namespace, clips: list[Clip]) -> Settings:
     from edge_ser.errors import InputError
     from edge_ser.evaluation.evaluate import Settings
     from edge_ser.evaluation.robustness import Sources
 
-    folders = {"babble": args.babble, "noise": args.noise, "music": args.music}
+    folders = {name: getattr(args, name) for name in _RECORDINGS}
     if args.suite == "quick" and any(folders.values()):
         given = ", ".join(f"--{name}" for name, folder in folders.items() if folder)
         raise InputError(f"{given} is for robustness only", "add --suite full")
@@ -181,7 +185,9 @@ def _settings(args: argparse.Namespace) -> Settings:
         limit=args.limit,
         seed=args.seed,
         scale=tuple(args.label_range),
-        robustness=Sources.from_folders(**folders) if args.suite == "full" else None,
+        robustness=(
+            Sources.from_folders(**folders, evaluated=clips) if args.suite == "full" else None
+        ),
         other=args.vs,
     )
 

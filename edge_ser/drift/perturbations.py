@@ -2,7 +2,7 @@
 
 Numpy alone, so that the report runs on a device. These probe the *quantised* models: each is
 compared with the float model on the same perturbed audio. How far a perturbation moves the
-float model itself is robustness, which no verb measures yet.
+float model itself is robustness, which `edge-ser evaluate --suite full` measures.
 """
 
 from __future__ import annotations

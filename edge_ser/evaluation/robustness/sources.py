@@ -50,23 +50,26 @@ class Sources:
         music: Path | None = None,
         coughs: Path | None = None,
         sneezes: Path | None = None,
+        evaluated: Sequence[Clip] = (),
     ) -> Sources:
         """Sources in folders of audio, with or without a `manifest.csv`.
 
         Args:
-            babble: speech.
+            babble: speech; what the evaluated clips' speakers say in it is left out.
             noise: noises; where a manifest's column `category`, `label`, `class` or
                 `emotion_raw` says that a file is a cough or a sneeze, as ESC-10's and ESC-50's
                 do, it serves as such and not as an environment.
             music: songs or pieces; None for synthetic music.
             coughs, sneezes: folders of their own, besides those that `noise` has.
+            evaluated: clips that will be perturbed.
 
         Raises:
-            InputError: a folder is not there, empty, or its manifest cannot be used.
+            InputError: a folder is not there, empty, its manifest cannot be used, or nobody
+                speaks in `babble` but the evaluated clips' speakers.
         """
         noises = read_corpus(noise) if noise else []
         return cls(
-            speech=_files(babble),
+            speech=_of_others(babble, evaluated) if babble else (),
             environment=_paths([clip for clip in noises if _is_environment(clip)]),
             music=_files(music),
             coughs=_files(coughs) + _paths([clip for clip in noises if _is(clip, _COUGH)]),
@@ -76,6 +79,26 @@ class Sources:
 
 def _files(folder: Path | None) -> tuple[Path, ...]:
     return _paths(read_corpus(folder)) if folder else ()
+
+
+def _of_others(folder: Path, evaluated: Sequence[Clip]) -> tuple[Path, ...]:
+    """Speech of nobody whose clips are evaluated: their own voice would be no babble.
+
+    Speakers are told apart by manifests; where they are unknown, by the files alone.
+    """
+    files = {clip.path.resolve() for clip in evaluated}
+    speakers = {clip.speaker for clip in evaluated} - {""}
+    others = [
+        clip
+        for clip in read_corpus(folder)
+        if clip.path.resolve() not in files and clip.speaker not in speakers
+    ]
+    if not others:
+        raise InputError(
+            f"{folder} holds speech of nobody but the people who are evaluated",
+            "give a folder of other people's speech for the babble",
+        )
+    return _paths(others)
 
 
 def _paths(clips: Sequence[Clip]) -> tuple[Path, ...]:
