@@ -82,7 +82,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         for name, value in vars(record).items():
-            if name not in _OF_EVERY_RECORD and name not in _RESERVED:
+            private = name.startswith("_")  # libraries add such to every record of the process
+            if not private and name not in _OF_EVERY_RECORD and name not in _RESERVED:
                 entry[name] = value
         traceback = _traceback(self, record)
         if traceback:
