@@ -235,6 +235,16 @@ def test_status_names_teachers_hours_and_reasons(
     assert "cannot be read" in text
 
 
+def test_a_run_that_could_label_nothing_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.wav").write_bytes(b"RIFF")
+    words = ["label", str(tmp_path), "--store", str(tmp_path / "store"), "--jobs", "1"]
+    assert main(words) == 1
+    assert "0 clips labelled" in capsys.readouterr().out
+    assert main(words) == 1  # quarantined by now
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

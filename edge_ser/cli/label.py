@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Label; 0 also when some files were unreadable, since they are listed."""
+    """Label; 0 also when some files were unreadable, since they are listed, 1 when all were."""
     if args.check_teacher:
         return _check_teacher(args)
     if args.status:
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"  skipped {entry.path}: {entry.reason}")
     if result.quarantined:
         print(f"  all of them: {args.store / 'quarantine'}; again: --retry-quarantined")
-    return 0
+    return 0 if result.labelled or result.known else 1
 
 
 def _label_files(args: argparse.Namespace, teacher: Teacher) -> LabellingResult:

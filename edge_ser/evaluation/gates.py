@@ -68,7 +68,7 @@ def read_gates(file: Path) -> tuple[Gate, ...]:
     try:
         rows = _rows(file)
     except OSError as error:
-        raise InputError(f"no gates file {file}: {error.strerror}") from error
+        raise InputError(f"no gates file {file}: {error.strerror}", f"write {_EXAMPLE}") from error
     except ValueError as error:
         raise InputError(f"{file} cannot be read: {error}", f"write {_EXAMPLE}") from error
     if not isinstance(rows, list) or not rows:

@@ -46,7 +46,7 @@ class OnnxFile:
                 path.read_bytes(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its exceptions share no base class of their own
-            raise InputError(f"onnxruntime cannot load {path}: {error}") from error
+            raise InputError(f"onnxruntime cannot load {path}: {error}", _NEEDED) from error
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         values = [node for node in outputs if node.shape and node.shape[-1] == len(DIMENSIONS)]
         if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(values) != 1:
@@ -77,7 +77,7 @@ class TfliteFile:
                 )
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise InputError(f"{path} cannot be loaded as TFLite: {error}") from error
+            raise InputError(f"{path} cannot be loaded as TFLite: {error}", _NEEDED) from error
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
         values = [detail for detail in outputs if detail["shape"][-1:] == [len(DIMENSIONS)]]
