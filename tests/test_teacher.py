@@ -44,13 +44,13 @@ def test_every_speaker_is_held_out_once() -> None:
 def test_the_runs_cover_folds_baseline_and_seeds() -> None:
     runs = all_runs(seeds=3, folds=True)
     assert len(runs) == len({run.folder(Path()) for run in runs})
-    assert len(runs) == 5 * (1 + 5 + 2)
+    assert len(runs) == 4 * (1 + 5 + 2)
     large = [run for run in runs if run.held_out == FOLDS[0] and run.role != "baseline"]
-    assert len({run.seed for run in large}) == 12
-    assert len(all_runs(seeds=3, folds=False)) == 5
+    assert len({run.seed for run in large}) == 9
+    assert len(all_runs(seeds=3, folds=False)) == 4
     assert sum(run.role == "baseline" for run in runs) == 8
     ablation = all_runs(seeds=3, folds=True, with_baseline=False)
-    assert len(ablation) == 4 * (1 + 5 + 2) + 6  # the baseline is still compared with
+    assert len(ablation) == 3 * (1 + 5 + 2) + 6  # the baseline is still compared with
 
 
 def test_no_held_out_speaker_is_trainable(tiny_corpus: Path) -> None:
@@ -98,17 +98,6 @@ def test_any_length_is_answered(seconds: float) -> None:
 def test_too_short_audio_is_refused() -> None:
     with pytest.raises(InputError, match=r"0\.25 s"):
         _teacher().predict(np.zeros(1_000, np.float32))
-
-
-def test_a_recordings_mean_spectrum_is_not_seen_by_the_member_that_removes_it() -> None:
-    torch.manual_seed(0)
-    blind = EmotionCnn(MEMBERS[3]).eval()
-    seeing = EmotionCnn(MEMBERS[0]).eval()
-    log_mel = torch.randn(1, 1, 120, 64)
-    coloured = log_mel + torch.linspace(-2, 2, 64)
-    with torch.inference_mode():
-        assert torch.allclose(blind.pool(log_mel), blind.pool(coloured), atol=1e-4)
-        assert not torch.allclose(seeing.pool(log_mel), seeing.pool(coloured), atol=1e-2)
 
 
 def test_a_config_survives_its_card() -> None:
@@ -192,7 +181,7 @@ def test_the_command_trains_a_teacher(tiny_corpus: Path, tiny_noise: Path, tmp_p
     arguments = _arguments(tiny_corpus, tiny_noise, tmp_path, *budget)
     assert main(arguments) == 0
     card = read_card(tmp_path / "teacher.safetensors")
-    assert card["id"] == "edge-ser-embedded-2"
+    assert card["id"] == "edge-ser-embedded-1"
     assert "--cross-validate" not in card["command"]
     assert [data["licence"] for data in card["training_data"]] == ["not stated"] * 2
     assert card["targets"]["anger"][0] > card["targets"]["sadness"][0]

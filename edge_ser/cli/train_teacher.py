@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_ser.cli.number import positive_int, share
+from edge_ser.cli.number import positive_int
 
 EXAMPLES = """\
   edge-ser train-teacher --emodb data/emodb --noise data/noise --out teacher.safetensors
@@ -51,12 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="augmented versions per clip (default: %(default)s)",
     )
     parser.add_argument(
-        "--channel",
-        type=share,
-        default=0.5,
-        help="share of clips through a strong equaliser or telephone (default: %(default)s)",
-    )
-    parser.add_argument(
         "--seeds", type=positive_int, default=3, help="seeds of one fold (default: %(default)s)"
     )
     parser.add_argument(
@@ -83,6 +77,5 @@ def run(args: argparse.Namespace) -> int:
         cross_validate=args.cross_validate,
         evaluate_on=args.evaluate_on,
         with_baseline=not args.without_baseline,
-        channel=args.channel,
     )
     return 0 if train_teacher(recipe, args.out) else 1

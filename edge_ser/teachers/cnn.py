@@ -38,8 +38,6 @@ class CnnConfig:
         emotions: classes of the auxiliary classifier used in training; 0 for none.
         residual: add the input where shapes allow.
         dropout: before the outputs.
-        band_mean_removed: subtract each band's mean over the clip (cepstral mean normalisation's
-            counterpart): a fixed frequency response of the recording then cancels.
     """
 
     frontend: FrontEndSpec
@@ -48,7 +46,6 @@ class CnnConfig:
     emotions: int = 0
     residual: bool = False
     dropout: float = 0.0
-    band_mean_removed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a card."""
@@ -98,8 +95,6 @@ class EmotionCnn(nn.Module):
 
     def pool(self, log_mel: Tensor) -> Tensor:
         """(batch, 1, frames, n_mels) -> (batch, pooled)."""
-        if self.config.band_mean_removed:
-            log_mel = log_mel - log_mel.mean(dim=2, keepdim=True)
         frames = self.trunk(log_mel).transpose(1, 2).flatten(2)
         return (self.values(frames) * torch.softmax(self.scores(frames), dim=1)).sum(dim=1)
 
@@ -129,7 +124,7 @@ BASELINE = CnnConfig(
 _EMOTIONS = 7
 
 
-def _member(frontend: FrontEndSpec, band_mean_removed: bool = False) -> CnnConfig:
+def _member(frontend: FrontEndSpec) -> CnnConfig:
     layers = (
         Layer(24, 2, 2),
         Layer(32, 1, 2),
@@ -139,25 +134,12 @@ def _member(frontend: FrontEndSpec, band_mean_removed: bool = False) -> CnnConfi
         Layer(96, 1, 2),
         Layer(96),
     )
-    return CnnConfig(
-        frontend,
-        layers,
-        128,
-        _EMOTIONS,
-        residual=True,
-        dropout=0.2,
-        band_mean_removed=band_mean_removed,
-    )
-
-
-_FINE_IN_TIME = FrontEndSpec(n_fft=512, hop=160, n_mels=64, fmin=50.0, fmax=7_600.0)
+    return CnnConfig(frontend, layers, 128, _EMOTIONS, residual=True, dropout=0.2)
 
 
 MEMBERS: tuple[CnnConfig, ...] = (
-    _member(_FINE_IN_TIME),
+    _member(FrontEndSpec(n_fft=512, hop=160, n_mels=64, fmin=50.0, fmax=7_600.0)),
     _member(FrontEndSpec(n_fft=1_024, hop=256, n_mels=64, fmin=50.0, fmax=4_000.0)),
     _member(FrontEndSpec(n_fft=400, hop=160, n_mels=48, fmin=80.0, fmax=6_000.0)),
-    _member(_FINE_IN_TIME, band_mean_removed=True),
 )
-"""The teacher's larger networks look at time and frequency at different resolutions; the last one
-does not see the recording's mean spectrum, so that microphones cannot mislead it."""
+"""The teacher's larger networks look at time and frequency at different resolutions."""

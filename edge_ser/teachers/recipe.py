@@ -29,7 +29,7 @@ from edge_ser.teachers.report import (
 )
 from edge_ser.training.loop import Schedule
 
-TEACHER_ID = "edge-ser-embedded-2"
+TEACHER_ID = "edge-ser-embedded-1"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ class TeacherRecipe:
     cross_validate: bool
     evaluate_on: Path | None
     with_baseline: bool = True
-    channel: float = 0.5
 
 
 def train_teacher(recipe: TeacherRecipe, out: Path) -> bool:
@@ -63,7 +62,7 @@ def train_teacher(recipe: TeacherRecipe, out: Path) -> bool:
     check_distinct([recipe.emodb, recipe.noise])
     clips, noises = read_corpus(recipe.emodb), read_corpus(recipe.noise)
     _check(recipe, clips)
-    spec = BankSpec(items=len(clips) * recipe.variants, channel=recipe.channel)
+    spec = BankSpec(items=len(clips) * recipe.variants)
     bank = open_or_build(
         recipe.work / "bank", spec, clips, np.ones(len(clips)), noises, recipe.jobs
     )
@@ -147,12 +146,7 @@ def _write(
             {**licence_of(recipe.noise), "use": "background noise"},
         ],
         "attribution": attributions(noises),
-        "recipe": {
-            "steps": recipe.steps,
-            "batch": recipe.batch,
-            "variants": recipe.variants,
-            "channel": recipe.channel,
-        },
+        "recipe": {"steps": recipe.steps, "batch": recipe.batch, "variants": recipe.variants},
         "seed": 0,
         "command": _command(recipe, out),
         "metrics": metrics,
@@ -168,7 +162,6 @@ def _command(recipe: TeacherRecipe, out: Path) -> str:
     words += ["--evaluate-on", corpus_name(recipe.evaluate_on)] if recipe.evaluate_on else []
     words += [] if recipe.with_baseline else ["--without-baseline"]
     words += ["--steps", recipe.steps, "--batch", recipe.batch, "--variants", recipe.variants]
-    words += ["--channel", recipe.channel]
     words += ["--seeds", recipe.seeds, "--out", out.name]
     return shlex.join(map(str, words))
 
